@@ -1,0 +1,62 @@
+//! Uploaded bytes, from the upload until their item has ended. A blob's name
+//! is its item's reference, so nothing is shared and deleting is simple.
+//!
+//! The order is always blob first, then job: a blob without a job is garbage
+//! that is swept, a job without its blobs would be a lost upload.
+
+mod files;
+mod redis;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::domain::{ItemRef, JobId};
+
+pub use files::FileBlobs;
+pub use redis::RedisBlobs;
+
+/// How long an upload may wait for its job before it is garbage.
+pub const ORPHAN_AGE: Duration = Duration::from_secs(15 * 60);
+
+/// Why a blob was not stored, read or removed.
+#[derive(Debug, thiserror::Error)]
+#[error("the blob store is unavailable: {0}")]
+pub struct BlobError(pub String);
+
+/// Where uploaded bytes are kept.
+#[async_trait]
+pub trait BlobStore: Send + Sync + 'static {
+    /// Stores an item's bytes; they survive a crash once this returns.
+    ///
+    /// # Errors
+    /// When the bytes could not be made durable.
+    async fn put(&self, item: ItemRef, bytes: Bytes) -> Result<(), BlobError>;
+
+    /// An item's bytes; `None` when there are none.
+    ///
+    /// # Errors
+    /// When the store did not answer.
+    async fn get(&self, item: ItemRef) -> Result<Option<Bytes>, BlobError>;
+
+    /// Removes the bytes of items; those that have none are skipped.
+    ///
+    /// # Errors
+    /// When the store did not answer.
+    async fn delete(&self, items: &[ItemRef]) -> Result<(), BlobError>;
+
+    /// Removes all bytes of a job with that many items.
+    ///
+    /// # Errors
+    /// When the store did not answer.
+    async fn delete_job(&self, job: JobId, items: u32) -> Result<(), BlobError>;
+
+    /// Jobs that have had bytes here for longer than [`ORPHAN_AGE`], at most
+    /// `limit` of them: the caller knows which of them still exist. Empty
+    /// where orphans expire by themselves.
+    ///
+    /// # Errors
+    /// When the store did not answer.
+    async fn aged_jobs(&self, limit: usize) -> Result<Vec<JobId>, BlobError>;
+}

@@ -1,0 +1,16 @@
+//! The words of the service as types: job, item, model, prediction.
+
+mod id;
+mod item;
+mod job;
+mod model;
+mod time;
+
+pub use id::{IdError, ItemRef, JobId, ModelName, TenantId, WorkerId};
+pub use item::{
+    Classification, ErrorCode, ImageInfo, ItemError, ItemOutcome, ItemResult, ItemSource, NewItem,
+    Prediction, StageTimings,
+};
+pub use job::{ItemCounts, Job, JobOptions, JobStatus, NewJob, Priority};
+pub use model::{Activation, AnnouncedModel, ModelCard, WorkerCard};
+pub use time::Timestamp;

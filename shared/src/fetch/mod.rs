@@ -1,0 +1,15 @@
+//! The guarded HTTP client: the only way that bytes from foreign hosts get in.
+//!
+//! What must never happen: a connection to an address that the policy does
+//! not allow, a body past its limit, a wait past the deadline, a proxy or a
+//! content coding that the caller did not choose.
+
+mod address;
+mod client;
+mod policy;
+mod resolver;
+mod target;
+
+pub use client::{FetchError, Fetched, Fetcher};
+pub use policy::FetchPolicy;
+pub use target::{Target, TargetError};

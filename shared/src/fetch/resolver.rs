@@ -1,0 +1,1 @@
+//! Name resolution that drops addresses which the policy does not allow.

@@ -1,0 +1,13 @@
+//! What the API and the worker agree on: domain types, the store and its two
+//! backends, blobs, the guarded HTTP client and telemetry.
+//!
+//! Nothing here knows HTTP status codes, ONNX, or where settings come from.
+
+pub mod blob;
+pub mod clock;
+pub mod domain;
+pub mod fetch;
+pub mod image_probe;
+pub mod store;
+pub mod telemetry;
+pub mod upkeep;

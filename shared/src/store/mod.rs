@@ -1,0 +1,40 @@
+//! The store: jobs, items, leases and results, and the transitions between
+//! their states. Each verb of [`Store`] is one atomic transition, so there is
+//! no queue beside a result table to keep in step.
+//!
+//! What must never happen: an acknowledged job lost, a result overwritten, an
+//! item moved by someone who does not hold its lease (but for the reaper,
+//! once the lease has expired), a terminal job or item moved at all.
+
+mod error;
+mod redis;
+mod sqlite;
+mod submit;
+mod verbs;
+mod wake;
+
+pub use error::StoreError;
+pub use redis::{RedisOptions, RedisStore};
+pub use sqlite::{SqliteOptions, SqliteStore};
+pub use submit::submit;
+pub use verbs::{
+    Canceled, ClaimRequest, Claimed, DeadLetter, Deleted, Enqueued, Extended, Found, JobFilter,
+    JobPage, LaneStats, Lease, LeaseToken, ListPosition, Reaped, Recorded, Retried, Stats, Store,
+    Swept,
+};
+pub use wake::{JobWatch, Wakers};
+
+/// Items that one call of [`Store::enqueue`] or [`Store::append`] takes.
+pub const MAX_ITEMS_PER_CALL: usize = 200;
+
+/// Items that one job may have.
+pub const MAX_ITEMS_PER_JOB: u32 = 10_000;
+
+/// Bytes that one item's outcome may have as JSON.
+pub const MAX_OUTCOME_BYTES: usize = 1024 * 1024;
+
+/// Crashes of a worker that held an item alone before it is a dead letter.
+pub const MAX_SOLO_CRASHES: u32 = 2;
+
+/// Crashes of workers that held an item, in all, before it is a dead letter.
+pub const MAX_CRASHES: u32 = 10;

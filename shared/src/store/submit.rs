@@ -1,0 +1,33 @@
+//! Submitting a job of any size.
+
+use super::{Enqueued, MAX_ITEMS_PER_CALL, MAX_ITEMS_PER_JOB, Store, StoreError};
+use crate::domain::{NewItem, NewJob};
+
+/// Writes a job with all its items: in one step when it is small, opened,
+/// filled and sealed when it is large. Either way no reader and no worker
+/// sees it before it is whole.
+///
+/// # Errors
+/// Those of [`Store::enqueue`], [`Store::open`], [`Store::append`] and
+/// [`Store::seal`]; [`StoreError::Invalid`] for a job of no or too many items.
+pub async fn submit(
+    store: &dyn Store,
+    job: &NewJob,
+    items: &[NewItem],
+) -> Result<Enqueued, StoreError> {
+    if items.len() <= MAX_ITEMS_PER_CALL {
+        return store.enqueue(job, items).await;
+    }
+    let total = u32::try_from(items.len()).unwrap_or(u32::MAX);
+    if total > MAX_ITEMS_PER_JOB {
+        return Err(StoreError::Invalid("a job has at most 10,000 items"));
+    }
+    let enqueued = store.open(job, total).await?;
+    let mut first = 0;
+    for chunk in items.chunks(MAX_ITEMS_PER_CALL) {
+        store.append(&job.id, first, chunk).await?;
+        first += u32::try_from(chunk.len()).unwrap_or(u32::MAX);
+    }
+    store.seal(&job.id).await?;
+    Ok(enqueued)
+}
