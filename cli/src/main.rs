@@ -1,1 +1,5 @@
-fn main() {}
+mod args;
+mod settings;
+fn main() {
+    let _ = <args::Cli as clap::Parser>::parse();
+}

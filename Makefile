@@ -1,0 +1,58 @@
+# Everything a person does here is one word after `make`; `make help` lists
+# the words. What a step needs and the machine lacks is brought into .runtime/.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+SETUP := scripts/setup
+export PATH := $(PATH):$(CURDIR)/.runtime/bin
+
+.PHONY: help
+help: ## List these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.PHONY: setup
+setup: ## Bring what serving needs: checks the toolchain, fetches ONNX Runtime
+	@$(SETUP)/toolchain.sh
+	@$(SETUP)/ort.sh
+
+.PHONY: setup-tests
+setup-tests: setup ## Bring what the tests need besides: Redis, Chromium, Python packages
+	@$(SETUP)/redis.sh
+	@$(SETUP)/browser.sh
+	@$(SETUP)/python.sh
+
+.PHONY: run
+run: setup ## Build and serve on AISLE_LISTEN (127.0.0.1:8080) the models in AISLE_MODELS
+	@cargo build --release --locked --package aisle-cli
+	@exec "$${CARGO_TARGET_DIR:-target}/release/aisle" serve
+
+.PHONY: check
+check: ## Formatting, lints and documentation, warnings denied
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet
+
+.PHONY: test
+test: setup-tests check ## Set up, check and run every test
+	cargo test --workspace --locked
+
+.PHONY: deny
+deny: ## Licences, advisories, bans and sources of the dependencies
+	@$(SETUP)/cargo-deny.sh
+	cargo deny --config .deny.toml --locked check
+
+.PHONY: openapi
+openapi: ## Rewrite openapi/openapi.json from the code
+	cargo run --quiet --locked --package aisle-cli -- openapi >openapi/openapi.json.new
+	mv openapi/openapi.json.new openapi/openapi.json
+
+.PHONY: bench
+bench: setup-tests ## Measure throughput and latency against a bare loop, on both stores
+	cargo bench --locked --package aisle-tests
+
+.PHONY: clean
+clean: ## Remove what was built and what was brought
+	cargo clean
+	rm -rf .runtime

@@ -1,0 +1,176 @@
+//! Every setting, once: its name, what it means, its default. The same struct
+//! is read from flags, from the environment and from the settings file.
+//!
+//! `aisle.example.toml` is this struct rendered; a test keeps it so.
+
+use clap::{Args, Command, FromArgMatches};
+use serde::Deserialize;
+
+use super::given::{Given, GivenParser, Source};
+
+/// What one source says. Flags are named like the fields (`--max-batch`), and
+/// so are variables (`AISLE_MAX_BATCH`). An empty text means "not set".
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[command(next_help_heading = "Settings")]
+pub(crate) struct Layer {
+    /// Address and port on which the API listens.
+    #[arg(long, env = "AISLE_LISTEN", value_name = "ADDRESS:PORT")]
+    #[arg(value_parser = GivenParser, default_value = "127.0.0.1:8080")]
+    pub(crate) listen: Option<Given>,
+
+    /// Where jobs are kept: `sqlite:PATH` for one host, `redis://…`,
+    /// `rediss://…` or `redis+unix://…` for many. Without it, `sqlite:` with the file `aisle.db`
+    /// in the data folder. A Redis URL may hold a password: it is never
+    /// printed.
+    #[arg(long, env = "AISLE_STORE", value_name = "STORE", hide_env_values = true)]
+    #[arg(value_parser = GivenParser)]
+    pub(crate) store: Option<Given>,
+
+    /// Folder for the files of the service: the embedded store and uploads.
+    #[arg(long, env = "AISLE_DATA", value_name = "FOLDER")]
+    #[arg(value_parser = GivenParser, default_value = "data")]
+    pub(crate) data: Option<Given>,
+
+    /// Folder of model folders, each a Hugging Face image-classification
+    /// model as downloaded. Every model in it is served.
+    #[arg(long, env = "AISLE_MODELS", value_name = "FOLDER")]
+    #[arg(value_parser = GivenParser)]
+    pub(crate) models: Option<Given>,
+
+    /// Model of jobs that name none. Without it, the first by name.
+    #[arg(long, env = "AISLE_DEFAULT_MODEL", value_name = "NAME")]
+    #[arg(value_parser = GivenParser)]
+    pub(crate) default_model: Option<Given>,
+
+    /// The ONNX Runtime library, version 1.24 or newer. Without it, the
+    /// library in `.runtime/onnxruntime` of the working folder or beside the
+    /// program, else the one that the system's loader finds.
+    #[arg(long, env = "AISLE_ORT_LIB", value_name = "FILE")]
+    #[arg(value_parser = GivenParser)]
+    pub(crate) ort_lib: Option<Given>,
+
+    /// Where uploaded images wait for a worker: `files` in the data folder
+    /// (which api and worker must share) or `redis`. Without it, `files` for
+    /// a SQLite store and `redis` for a Redis store.
+    #[arg(long, env = "AISLE_BLOBS", value_name = "KIND", hide_short_help = true)]
+    #[arg(value_parser = GivenParser)]
+    pub(crate) blobs: Option<Given>,
+
+    /// Threads that decode and infer, 1 to 1024. Without it, as many as the
+    /// processors that this process may use.
+    #[arg(long, env = "AISLE_THREADS", value_name = "NUMBER", hide_short_help = true)]
+    #[arg(value_parser = GivenParser)]
+    pub(crate) threads: Option<Given>,
+
+    /// Images that share one run of the network at most, 1 to 256.
+    #[arg(long, env = "AISLE_MAX_BATCH", value_name = "NUMBER", hide_short_help = true)]
+    #[arg(value_parser = GivenParser, default_value = "8")]
+    pub(crate) max_batch: Option<Given>,
+
+    /// Milliseconds that the first image of a batch may wait for others when
+    /// the network is free, 0 to 1000.
+    #[arg(long, env = "AISLE_BATCH_WAIT_MS", value_name = "NUMBER", hide_short_help = true)]
+    #[arg(value_parser = GivenParser, default_value = "2")]
+    pub(crate) batch_wait_ms: Option<Given>,
+
+    /// Seconds after which an image of a worker that died is given to
+    /// another, 5 to 3600. A living worker renews its leases in time.
+    #[arg(long, env = "AISLE_LEASE_SECONDS", value_name = "NUMBER", hide_short_help = true)]
+    #[arg(value_parser = GivenParser, default_value = "30")]
+    pub(crate) lease_seconds: Option<Given>,
+
+    /// Hours for which a job can be read after it has ended, 1 to 8760.
+    #[arg(long, env = "AISLE_RETENTION_HOURS", value_name = "NUMBER", hide_short_help = true)]
+    #[arg(value_parser = GivenParser, default_value = "168")]
+    pub(crate) retention_hours: Option<Given>,
+
+    /// Times that an image is tried before it is given up, 1 to 20.
+    #[arg(long, env = "AISLE_MAX_ATTEMPTS", value_name = "NUMBER", hide_short_help = true)]
+    #[arg(value_parser = GivenParser, default_value = "5")]
+    pub(crate) max_attempts: Option<Given>,
+
+    /// Images that may wait or run at once, over all jobs. More are refused
+    /// until some have ended.
+    #[arg(long, env = "AISLE_MAX_QUEUE_ITEMS", value_name = "NUMBER", hide_short_help = true)]
+    #[arg(value_parser = GivenParser, default_value = "1000000")]
+    pub(crate) max_queue_items: Option<Given>,
+
+    /// Seconds that a stopping process gives the work in hand before it
+    /// hands it back, 1 to 600.
+    #[arg(long, env = "AISLE_GRACE_SECONDS", value_name = "NUMBER", hide_short_help = true)]
+    #[arg(value_parser = GivenParser, default_value = "20")]
+    pub(crate) grace_seconds: Option<Given>,
+
+    /// Address and port on which a worker without an API answers
+    /// `/health/live`, `/health/ready` and `/metrics`. Without it, it listens
+    /// nowhere. Where there is an API, the API answers these.
+    #[arg(long, env = "AISLE_METRICS_LISTEN", value_name = "ADDRESS:PORT")]
+    #[arg(value_parser = GivenParser, hide_short_help = true)]
+    pub(crate) metrics_listen: Option<Given>,
+
+    /// How logs are written, on standard error: `text` or `json`.
+    #[arg(long, env = "AISLE_LOG_FORMAT", value_name = "FORMAT", hide_short_help = true)]
+    #[arg(value_parser = GivenParser, default_value = "text")]
+    pub(crate) log_format: Option<Given>,
+
+    /// What is logged: a level, or levels by module, such as
+    /// `warn,aisle_worker=debug`.
+    #[arg(long, env = "AISLE_LOG", value_name = "FILTER", hide_short_help = true)]
+    #[arg(value_parser = GivenParser, default_value = "info")]
+    pub(crate) log: Option<Given>,
+
+    /// DANGER: fetch image URLs from loopback, private and other special
+    /// addresses and from any port. A caller can then reach what this host
+    /// can reach. For shops whose image host is on their own network.
+    #[arg(long, env = "AISLE_DANGER_ALLOW_PRIVATE_NETWORKS", value_name = "TRUTH")]
+    #[arg(value_parser = GivenParser, default_value = "false", hide_short_help = true)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) danger_allow_private_networks: Option<Given>,
+
+    /// DANGER: accept a Redis that loses its jobs in a restart (append-only
+    /// file off).
+    #[arg(long, env = "AISLE_DANGER_ALLOW_VOLATILE_REDIS", value_name = "TRUTH")]
+    #[arg(value_parser = GivenParser, default_value = "false", hide_short_help = true)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) danger_allow_volatile_redis: Option<Given>,
+}
+
+impl Layer {
+    /// What holds where nothing else is said.
+    pub(crate) fn defaults() -> Self {
+        // Neither flags nor the environment are read, so nothing can fail.
+        let command = Self::augment_args(Command::new("defaults"))
+            .no_binary_name(true)
+            .mut_args(|arg| arg.env(None::<&str>));
+        let matches = command.try_get_matches_from(None::<&str>);
+        matches.and_then(|matches| Self::from_arg_matches(&matches)).unwrap_or_default()
+    }
+
+    /// This layer where it is stronger, `other` where that is.
+    pub(crate) fn merge(self, other: Self) -> Self {
+        macro_rules! stronger_of {
+            ($($field:ident)*) => {
+                Self { $($field: stronger(self.$field, other.$field)),* }
+            };
+        }
+        stronger_of! {
+            listen store data models default_model ort_lib blobs threads max_batch batch_wait_ms
+            lease_seconds retention_hours max_attempts max_queue_items grace_seconds
+            metrics_listen log_format log danger_allow_private_networks
+            danger_allow_volatile_redis
+        }
+    }
+}
+
+/// An empty text counts as the weakest: it lets the default through.
+fn stronger(one: Option<Given>, other: Option<Given>) -> Option<Given> {
+    let strength = |given: &Given| {
+        if given.text.is_empty() { Source::Default } else { given.source }
+    };
+    match (one, other) {
+        (Some(one), Some(other)) if strength(&other) > strength(&one) => Some(other),
+        (Some(one), _) => Some(one),
+        (None, other) => other,
+    }
+}
