@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::settings::Settings;
+
 /// Where the set-up puts the library, from the working folder or from the
 /// folder of the program.
 const BROUGHT: &str = ".runtime/onnxruntime/libonnxruntime.so";
@@ -9,9 +11,15 @@ const BROUGHT: &str = ".runtime/onnxruntime/libonnxruntime.so";
 /// The name by which the system's loader may know it.
 const INSTALLED: &str = "libonnxruntime.so";
 
-/// The library to load: the one that was set, else the one that was brought,
-/// else whatever the system's loader finds.
-pub(crate) fn locate(set: Option<&Path>) -> PathBuf {
+impl Settings {
+    /// The library to load: the one that was set, else the one that was
+    /// brought, else whatever the system's loader finds.
+    pub(crate) fn ort_lib(&self) -> PathBuf {
+        locate(self.ort_lib.as_deref())
+    }
+}
+
+fn locate(set: Option<&Path>) -> PathBuf {
     let program = std::env::current_exe().ok();
     let beside = program.as_deref().and_then(Path::parent);
     let folders = [Some(Path::new("")), beside].into_iter().flatten();

@@ -77,7 +77,7 @@ pub(crate) struct Layer {
     /// Seconds after which an image of a worker that died is given to
     /// another, 5 to 3600. A living worker renews its leases in time.
     #[arg(long, env = "AISLE_LEASE_SECONDS", value_name = "NUMBER", hide_short_help = true)]
-    #[arg(value_parser = GivenParser, default_value = "30")]
+    #[arg(value_parser = GivenParser, default_value = "10")]
     pub(crate) lease_seconds: Option<Given>,
 
     /// Hours for which a job can be read after it has ended, 1 to 8760.

@@ -1,6 +1,7 @@
 //! From texts in four layers to settings that hold together.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,8 +34,8 @@ pub(crate) struct Settings {
     pub(crate) models: Option<PathBuf>,
     pub(crate) default_model: Option<ModelName>,
     pub(crate) ort_lib: Option<PathBuf>,
-    pub(crate) threads: Option<usize>,
-    pub(crate) max_batch: usize,
+    pub(crate) threads: Option<NonZeroUsize>,
+    pub(crate) max_batch: NonZeroUsize,
     pub(crate) batch_wait: Duration,
     pub(crate) lease: Duration,
     pub(crate) retention: Duration,
@@ -118,8 +119,8 @@ impl Settings {
             models,
             default_model,
             ort_lib,
-            threads,
-            max_batch: max_batch?,
+            threads: threads.and_then(NonZeroUsize::new),
+            max_batch: NonZeroUsize::new(max_batch?)?,
             batch_wait: Duration::from_millis(batch_wait_ms?),
             lease: Duration::from_secs(lease_seconds?),
             retention: Duration::from_secs(3600 * retention_hours?),
@@ -147,8 +148,9 @@ fn blobs_without_redis(store: &StoreSetting, blobs: BlobsSetting) -> Option<Stri
 
 fn missing_default(models: Option<&Path>, default: Option<&ModelName>) -> Option<String> {
     let (folder, name) = (models?, default?);
-    let missing = !folder.join(name.as_str()).is_dir();
-    missing.then(|| format!("default_model: there is no model {name} in {}", folder.display()))
+    // The folder may be a model's own.
+    let present = folder.ends_with(name.as_str()) || folder.join(name.as_str()).is_dir();
+    (!present).then(|| format!("default_model: there is no model {name} in {}", folder.display()))
 }
 
 /// Reads one setting after the other and keeps what is wrong with them.
@@ -202,10 +204,10 @@ mod tests {
             ..Layer::default()
         };
         let settings = resolve(file, layer).unwrap();
-        assert_eq!(settings.max_batch, 7);
+        assert_eq!(settings.max_batch.get(), 7);
         assert_eq!(settings.max_attempts, 6);
         assert_eq!(settings.log_format, LogSetting::Json);
-        assert_eq!(settings.lease, Duration::from_secs(30));
+        assert_eq!(settings.lease, Duration::from_secs(10));
     }
 
     #[test]
@@ -217,7 +219,7 @@ mod tests {
             ..Layer::default()
         };
         let settings = resolve("max_batch = 3\n", layer).unwrap();
-        assert_eq!(settings.max_batch, 3);
+        assert_eq!(settings.max_batch.get(), 3);
         assert_eq!(settings.max_attempts, 5);
         assert_eq!(settings.store, StoreSetting::Sqlite("data/aisle.db".into()));
     }
