@@ -1,0 +1,58 @@
+//! What every handler shares.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aisle_shared::blob::BlobStore;
+use aisle_shared::store::Store;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::settings::ApiSettings;
+
+/// What the API stands on.
+#[derive(Clone)]
+pub struct ApiState {
+    /// Jobs.
+    pub store: Arc<dyn Store>,
+    /// Uploaded bytes.
+    pub blobs: Arc<dyn BlobStore>,
+    /// Limits and defaults.
+    pub settings: ApiSettings,
+    /// Renders the process' metrics in Prometheus' text format.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+impl fmt::Debug for ApiState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiState").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// The state of one running API.
+#[derive(Debug)]
+pub struct Context {
+    /// What it stands on.
+    pub(crate) state: ApiState,
+    /// Ends those who wait when the service stops.
+    pub(crate) shutdown: CancellationToken,
+    /// Bounds the memory that bodies being read may take.
+    pub(crate) uploads: Semaphore,
+}
+
+impl Context {
+    /// A running API over `state` until `shutdown` is cancelled.
+    #[must_use]
+    pub fn new(state: ApiState, shutdown: CancellationToken) -> Arc<Self> {
+        let uploads = Semaphore::new(state.settings.max_uploads);
+        Arc::new(Self { state, shutdown, uploads })
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        self.state.store.as_ref()
+    }
+
+    pub(crate) fn settings(&self) -> &ApiSettings {
+        &self.state.settings
+    }
+}

@@ -1,0 +1,34 @@
+//! Headers on every answer.
+
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+
+/// The request's id, in the request and in the answer.
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Answers of the API are data: nothing in them may be run or framed.
+const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+
+/// Swagger UI runs its own scripts, styles itself inline, shows images that
+/// stand in its styles, and talks to this service.
+const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' \
+     'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Adds what an answer from `path` must carry.
+pub(super) fn add(headers: &mut HeaderMap, path: &str, request_id: &str) {
+    let is_docs = path.starts_with("/docs/");
+    let policy = if is_docs { DOCS_POLICY } else { DATA_POLICY };
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    if !headers.contains_key(CACHE_CONTROL) {
+        let caching = if is_docs { "max-age=3600" } else { "no-store" };
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    }
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(X_REQUEST_ID, id);
+    }
+}

@@ -1,0 +1,10 @@
+//! What every answer has in common: a request id, safe headers, problems for
+//! all that fails, one line in the log, one observation in the metrics.
+
+mod addresses;
+mod headers;
+mod request;
+mod wrap;
+
+pub(crate) use addresses::{Addresses, nowhere};
+pub(crate) use wrap::envelope;

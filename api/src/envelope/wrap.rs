@@ -1,0 +1,146 @@
+//! The middleware.
+
+use std::panic::AssertUnwindSafe;
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse, ResponseError};
+use futures::FutureExt;
+use tracing::Instrument;
+
+use super::headers;
+use super::request::Request;
+use crate::problem::Problem;
+
+/// Wraps every request, from before its route is known until its answer's
+/// head is complete.
+pub(crate) async fn envelope(
+    mut service_request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let request = Request::of(&service_request);
+    if request.is_head() {
+        // Routes know GET only; the server leaves the body out.
+        service_request.head_mut().method = Method::GET;
+    }
+    let span = tracing::info_span!("request", request_id = %request.id);
+    let handled = AssertUnwindSafe(next.call(service_request)).catch_unwind();
+    let answer = match handled.instrument(span).await {
+        Ok(Ok(answer)) => answer.map_into_boxed_body(),
+        Ok(Err(error)) => return Err(lost(&request, Problem::from_actix(&error))),
+        Err(_) => return Err(lost(&request, Problem::internal("the handler panicked"))),
+    };
+    Ok(complete(&request, answer))
+}
+
+/// An answer with its problem rendered and its headers added, noted in the
+/// log and in the metrics.
+fn complete(request: &Request, answer: ServiceResponse) -> ServiceResponse {
+    let problem = problem_of(&answer).map(|problem| problem.of_request(&request.id, &request.path));
+    let mut answer = match &problem {
+        Some(problem) => answer.into_response(problem.error_response()),
+        None if request.is_head() => answer.map_body(|_, body| sized(body)),
+        None => answer,
+    };
+    headers::add(answer.headers_mut(), &request.path, &request.id);
+    let route = answer.request().match_pattern();
+    note(request, route.as_deref(), answer.status(), problem.as_ref());
+    answer
+}
+
+/// The problem that an answer stands for, if it stands for one.
+fn problem_of(answer: &ServiceResponse) -> Option<Problem> {
+    let response = answer.response();
+    if let Some(error) = response.error() {
+        return Some(Problem::from_actix(error));
+    }
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    let rendered = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/problem+json"));
+    (is_error && !rendered).then(|| Problem::from_status(status))
+}
+
+/// An error in place of an answer, for a request that was lost on the way.
+fn lost(request: &Request, problem: Problem) -> Error {
+    let problem = problem.of_request(&request.id, &request.path);
+    note(request, None, problem.code().status(), Some(&problem));
+    let response = Complete { problem, path: request.path.clone(), id: request.id.clone() };
+    response.into()
+}
+
+/// A problem that adds the headers itself, because no answer is there to add
+/// them to.
+#[derive(Debug)]
+struct Complete {
+    problem: Problem,
+    path: String,
+    id: String,
+}
+
+impl std::fmt::Display for Complete {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.problem.fmt(f)
+    }
+}
+
+impl ResponseError for Complete {
+    fn status_code(&self) -> StatusCode {
+        self.problem.status_code()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = self.problem.error_response();
+        headers::add(response.headers_mut(), &self.path, &self.id);
+        response
+    }
+}
+
+/// A stream may never end, so nobody reads it for its head alone.
+fn sized(body: BoxBody) -> BoxBody {
+    if body.size() == BodySize::Stream { BoxBody::new(()) } else { body }
+}
+
+fn note(request: &Request, route: Option<&str>, status: StatusCode, problem: Option<&Problem>) {
+    let route = route.unwrap_or("none");
+    let elapsed = request.started.elapsed();
+    metrics::histogram!(
+        "aisle_http_request_duration_seconds",
+        "method" => request.method, "route" => route.to_owned(), "status" => status.as_str().to_owned()
+    )
+    .record(elapsed.as_secs_f64());
+    let Request { id, method, path, .. } = request;
+    let (status, duration_ms) = (status.as_u16(), elapsed.as_secs_f64() * 1_000.0);
+    let code = problem.map(|problem| problem.code().as_str());
+    let cause = problem.and_then(Problem::cause);
+    if status >= 500 {
+        tracing::error!(
+            request_id = id,
+            method,
+            path,
+            route,
+            status,
+            duration_ms,
+            code,
+            cause,
+            "request"
+        );
+    } else {
+        tracing::info!(
+            request_id = id,
+            method,
+            path,
+            route,
+            status,
+            duration_ms,
+            code,
+            cause,
+            "request"
+        );
+    }
+}

@@ -1,0 +1,23 @@
+//! From a request's body to a job in the store. Three kinds of body fill one
+//! [`Draft`]; the bytes of each image are stored as they arrive, and the job
+//! follows once it is whole.
+//!
+//! What must never happen: more than one image of a multipart upload in
+//! memory at once, an accepted job without its bytes, or bytes left behind by
+//! a request that was refused.
+
+mod body;
+mod choice;
+mod draft;
+mod json;
+mod kind;
+mod multipart;
+mod options;
+mod receive;
+mod uploads;
+
+pub(crate) use choice::default_model;
+pub(crate) use json::JsonJob;
+pub(crate) use multipart::MultipartJob;
+pub(crate) use options::SubmitQuery;
+pub(crate) use receive::receive;

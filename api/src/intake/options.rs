@@ -1,0 +1,128 @@
+//! What a caller may choose for a job, wherever in the request it stands.
+
+use aisle_shared::domain::{ModelName, Priority};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use utoipa::IntoParams;
+
+use crate::problem::{Code, FieldError, Problem};
+use crate::view;
+
+/// Bytes of metadata as JSON at most: it is kept with the job and returned
+/// with every answer, so it is no place for images.
+const MAX_METADATA_BYTES: usize = 16 * 1024;
+
+/// A caller's choices; what is not chosen has a default.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    /// The model to run.
+    pub(crate) model: Option<ModelName>,
+    /// Predictions for each image.
+    pub(crate) top_k: Option<u32>,
+    /// Which jobs go first.
+    pub(crate) priority: Option<Priority>,
+    /// The caller's own words.
+    pub(crate) metadata: Option<Map<String, Value>>,
+}
+
+/// Options in the query: the place for them beside a raw image. Beside other
+/// bodies they may stand in either place, but not in both.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SubmitQuery {
+    /// The model to run: a name that `GET /v1/models` lists.
+    #[param(value_type = Option<String>, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", nullable = false)]
+    model: Option<ModelName>,
+    /// Predictions for each image, at most the model's number of labels.
+    /// Without it 5, or all labels where there are fewer.
+    #[param(minimum = 1, nullable = false)]
+    top_k: Option<u32>,
+    /// Which jobs go first. Without it `normal`.
+    #[param(inline, nullable = false)]
+    priority: Option<view::Priority>,
+    /// A JSON object of your own words, at most 16 KiB, returned as it came.
+    #[param(nullable = false)]
+    metadata: Option<String>,
+}
+
+impl SubmitQuery {
+    /// The choices that stand in the query.
+    pub(crate) fn into_options(self) -> Result<Options, Problem> {
+        let metadata = self.metadata.as_deref().map(parse_metadata).transpose();
+        let metadata = metadata.map_err(|detail| {
+            Problem::new(Code::InvalidQuery, format!("metadata: {detail}."))
+                .with_errors(vec![FieldError::of_parameter("metadata", detail)])
+        })?;
+        Ok(Options {
+            model: self.model,
+            top_k: self.top_k,
+            priority: self.priority.map(Priority::from),
+            metadata,
+        })
+    }
+}
+
+impl Options {
+    /// These choices (the body's) and the query's together.
+    pub(crate) fn and(self, query: Self) -> Result<Self, Problem> {
+        Ok(Self {
+            model: either("model", self.model, query.model)?,
+            top_k: either("top_k", self.top_k, query.top_k)?,
+            priority: either("priority", self.priority, query.priority)?,
+            metadata: either("metadata", self.metadata, query.metadata)?,
+        })
+    }
+}
+
+/// Reads metadata from JSON text.
+pub(crate) fn parse_metadata(text: &str) -> Result<Map<String, Value>, String> {
+    if text.len() > MAX_METADATA_BYTES {
+        return Err(too_much_metadata());
+    }
+    serde_json::from_str(text).map_err(|error| format!("no JSON object: {error}"))
+}
+
+/// Holds metadata that is parsed already to its limit.
+pub(crate) fn check_metadata(metadata: &Map<String, Value>) -> Result<(), String> {
+    let length = serde_json::to_string(metadata).map_or(usize::MAX, |text| text.len());
+    if length > MAX_METADATA_BYTES { Err(too_much_metadata()) } else { Ok(()) }
+}
+
+fn too_much_metadata() -> String {
+    format!("more than {MAX_METADATA_BYTES} bytes as JSON")
+}
+
+fn either<T>(name: &str, body: Option<T>, query: Option<T>) -> Result<Option<T>, Problem> {
+    match (body, query) {
+        (Some(_), Some(_)) => {
+            let detail = "stands in the query and in the body; say it once";
+            Err(Problem::new(Code::InvalidQuery, format!("{name}: {detail}."))
+                .with_errors(vec![FieldError::of_parameter(name, detail)]))
+        }
+        (body, query) => Ok(body.or(query)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_may_stand_in_the_query_or_in_the_body_but_not_in_both() {
+        let options = |top_k| Options { top_k, ..Options::default() };
+        assert_eq!(options(Some(3)).and(options(None)).unwrap().top_k, Some(3));
+        assert_eq!(options(None).and(options(Some(4))).unwrap().top_k, Some(4));
+        let problem = options(Some(3)).and(options(Some(3))).unwrap_err();
+        assert_eq!(problem.code(), Code::InvalidQuery);
+    }
+
+    #[test]
+    fn metadata_is_a_small_json_object() {
+        assert_eq!(parse_metadata(r#"{"b":1,"a":2}"#).unwrap().keys().next().unwrap(), "b");
+        assert!(parse_metadata("[]").is_err());
+        let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(MAX_METADATA_BYTES));
+        assert!(parse_metadata(&large).is_err());
+        assert!(check_metadata(&serde_json::from_str(&large).unwrap()).is_err());
+    }
+}

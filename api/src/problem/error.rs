@@ -1,0 +1,124 @@
+//! The error that handlers return.
+
+use std::fmt;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use actix_web::{HttpResponse, ResponseError};
+
+use super::{Code, FieldError, ProblemBody};
+
+/// A problem on its way to the caller.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem(Box<Inner>);
+
+#[derive(Debug, Clone)]
+struct Inner {
+    code: Code,
+    detail: String,
+    errors: Vec<FieldError>,
+    retry_after: Option<Duration>,
+    allow: Option<HeaderValue>,
+    cause: Option<String>,
+    request_id: String,
+    instance: String,
+}
+
+impl Problem {
+    /// A problem with a sentence for people.
+    pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after: None,
+            allow: None,
+            cause: None,
+            request_id: String::new(),
+            instance: String::new(),
+        }))
+    }
+
+    /// Something that only the log may know in full.
+    pub(crate) fn internal(cause: impl fmt::Display) -> Self {
+        let detail = "Something failed on our side; the request id names it in the log.";
+        Self::new(Code::Internal, detail).caused_by(cause)
+    }
+
+    /// Names wrong places.
+    pub(crate) fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
+        self.0.errors = errors;
+        self
+    }
+
+    /// Says when to try again.
+    pub(crate) fn retry_after(mut self, after: Duration) -> Self {
+        self.0.retry_after = Some(after);
+        self
+    }
+
+    /// Says which methods the address takes.
+    pub(crate) fn allowing(mut self, methods: HeaderValue) -> Self {
+        self.0.allow = Some(methods);
+        self
+    }
+
+    /// Says why, to the log only.
+    pub(crate) fn caused_by(mut self, cause: impl fmt::Display) -> Self {
+        self.0.cause = Some(cause.to_string());
+        self
+    }
+
+    /// Names the request that failed.
+    pub(crate) fn of_request(mut self, request_id: &str, instance: &str) -> Self {
+        request_id.clone_into(&mut self.0.request_id);
+        instance.clone_into(&mut self.0.instance);
+        self
+    }
+
+    pub(crate) fn code(&self) -> Code {
+        self.0.code
+    }
+
+    pub(crate) fn cause(&self) -> Option<&str> {
+        self.0.cause.as_deref()
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.code.as_str(), self.0.detail)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.0.code.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let inner = &self.0;
+        let body = ProblemBody {
+            kind: inner.code.type_uri(),
+            title: inner.code.title(),
+            status: inner.code.status().as_u16(),
+            detail: &inner.detail,
+            instance: &inner.instance,
+            code: inner.code,
+            request_id: &inner.request_id,
+            errors: &inner.errors,
+        };
+        let mut response = HttpResponse::build(self.status_code());
+        response.insert_header((CONTENT_TYPE, "application/problem+json"));
+        if let Some(after) = inner.retry_after {
+            response.insert_header((RETRY_AFTER, after.as_secs().max(1)));
+        }
+        if let Some(allow) = &inner.allow {
+            response.insert_header((ALLOW, allow.clone()));
+        }
+        response.json(body)
+    }
+}

@@ -1,0 +1,104 @@
+//! `GET /v1/jobs/{id}`
+
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse, get};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::answer::{self, Seen};
+use crate::caller::Caller;
+use crate::context::Context;
+use crate::http::{JobPath, PREFERENCE_APPLIED, Params, Prefer};
+use crate::problem::{Code, FieldError, Problem, problems};
+use crate::view::Job;
+use crate::{lookup, wait};
+
+/// Results in one answer at most.
+pub(crate) const PAGE: u32 = 1_000;
+
+/// Which of a large job's results to return.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ResultsQuery {
+    /// The first image whose result is wanted: a job's `next_results`.
+    #[serde(default)]
+    #[param(default = 0, required = false)]
+    results_from: u32,
+    /// Images to look at from there on.
+    #[serde(default = "page")]
+    #[param(minimum = 1, maximum = 1_000, default = 1_000, required = false)]
+    results_limit: u32,
+}
+
+fn page() -> u32 {
+    PAGE
+}
+
+problems!(ReadProblems: InvalidQuery, JobNotFound, JobGone, Internal, StoreUnavailable);
+
+/// Read a job
+///
+/// With `Prefer: wait=n` the answer comes when the job has ended (with
+/// `If-None-Match`: when it has changed), or after n seconds as it stands.
+#[utoipa::path(
+    tag = "jobs",
+    operation_id = "readJob",
+    params(
+        ("id" = String, Path, format = Uuid, description = "The job's id."),
+        ResultsQuery,
+        ("Prefer" = Option<String>, Header, nullable = false, description = "`wait=n` waits up to \
+            n seconds (1 to 60) for the job (RFC 7240).", example = "wait=10"),
+        ("If-None-Match" = Option<String>, Header, nullable = false, description = "The `ETag` of \
+            an earlier answer: 304 if nothing has changed since.", example = "\"3\""),
+    ),
+    responses(
+        (status = 200, body = Job, description = "The job as it stands.", headers(
+            ("ETag" = String, description = "Names this state of the job."),
+            ("Retry-After" = u32, description = "While the job has not ended: seconds after \
+                which it is worth another look."),
+            ("Preference-Applied" = String, description = "The wait that was applied."),
+        )),
+        (status = 304, description = "Nothing has changed since `If-None-Match`.", headers(
+            ("ETag" = String, description = "Names this state of the job."),
+        )),
+        ReadProblems,
+    ),
+)]
+#[get("/v1/jobs/{id}")]
+pub(crate) async fn read(
+    caller: Caller,
+    context: Data<Context>,
+    id: JobPath,
+    query: Params<ResultsQuery>,
+    prefer: Prefer,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let ResultsQuery { results_from, results_limit } = query.0;
+    check_limit(results_limit)?;
+    let seen = Seen::by(&request);
+    let wait = prefer.wait(context.settings().wait_max);
+    let done = |job: &aisle_shared::domain::Job| {
+        job.status.is_terminal() || (!seen.is_empty() && !seen.holds(job))
+    };
+    let job = wait::until(&context, &caller, &id.0, wait.unwrap_or_default(), done).await?;
+    if seen.holds(&job) {
+        return Ok(answer::of_job(StatusCode::NOT_MODIFIED, &job).finish());
+    }
+    let mut response = answer::of_job(StatusCode::OK, &job);
+    if let Some(wait) = wait {
+        response.insert_header((PREFERENCE_APPLIED, format!("wait={}", wait.as_secs())));
+    }
+    let job = lookup::with_results(&context, &caller, job, results_from, results_limit).await?;
+    Ok(response.json(job))
+}
+
+fn check_limit(limit: u32) -> Result<(), Problem> {
+    if (1..=PAGE).contains(&limit) {
+        return Ok(());
+    }
+    let detail = format!("not from 1 to {PAGE}");
+    Err(Problem::new(Code::InvalidQuery, format!("results_limit: {detail}."))
+        .with_errors(vec![FieldError::of_parameter("results_limit", detail)]))
+}

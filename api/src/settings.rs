@@ -1,0 +1,62 @@
+//! What an operator may choose about the API.
+
+use std::time::Duration;
+
+use aisle_shared::domain::ModelName;
+use aisle_shared::fetch::FetchPolicy;
+use aisle_shared::image_probe::ImageLimits;
+
+/// Limits and defaults of the HTTP API.
+#[derive(Debug, Clone)]
+pub struct ApiSettings {
+    /// The model of jobs that name none. Without it, the first announced
+    /// model by name.
+    pub default_model: Option<ModelName>,
+    /// How long a job can be read after it has ended.
+    pub retention: Duration,
+    /// Claims that an image may use before it is given up, at least 1.
+    pub max_attempts: u32,
+    /// What an uploaded image may be.
+    pub image_limits: ImageLimits,
+    /// What an image's URL may be, as far as can be told without fetching it.
+    pub fetch_policy: FetchPolicy,
+    /// Uploaded images of one job at most.
+    pub max_files: usize,
+    /// Images of one job at most, uploaded or named by URL.
+    pub max_items: usize,
+    /// Bytes of one multipart request at most.
+    pub max_upload_bytes: u64,
+    /// Bytes of one JSON request at most.
+    pub max_json_bytes: u64,
+    /// Requests whose bodies are read at the same time at most; others wait.
+    pub max_uploads: usize,
+    /// How long a request may wait for its job at most.
+    pub wait_max: Duration,
+    /// Whether the service is ready only while a worker is alive.
+    pub needs_worker: bool,
+    /// Threads that serve HTTP; without it, one for each processor.
+    pub http_threads: Option<usize>,
+    /// How long requests may take to end once the service stops.
+    pub shutdown_grace: Duration,
+}
+
+impl Default for ApiSettings {
+    fn default() -> Self {
+        Self {
+            default_model: None,
+            retention: Duration::from_secs(7 * 24 * 60 * 60),
+            max_attempts: 5,
+            image_limits: ImageLimits::default(),
+            fetch_policy: FetchPolicy::default(),
+            max_files: 1_000,
+            max_items: 10_000,
+            max_upload_bytes: 256 * 1024 * 1024,
+            max_json_bytes: 32 * 1024 * 1024,
+            max_uploads: 64,
+            wait_max: Duration::from_secs(60),
+            needs_worker: false,
+            http_threads: None,
+            shutdown_grace: Duration::from_secs(20),
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! One image's result as callers read it.
+
+use aisle_shared::domain::{self, ItemOutcome};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// An image that has ended. What only a successful image has is null
+/// otherwise.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ItemResult {
+    /// The image's place in the job, from 0, in the order of the request.
+    index: u32,
+    /// How it ended.
+    status: ItemStatus,
+    /// The likeliest categories, best first.
+    predictions: Vec<Prediction>,
+    /// Where categories are paths: for each level above the leaves, root
+    /// first, its likeliest categories with their leaves' scores added up.
+    levels: Vec<Vec<Prediction>>,
+    /// Why it failed.
+    #[schema(required)]
+    error: Option<ItemError>,
+    /// The model's version: a digest of its folder.
+    #[schema(required)]
+    model_version: Option<String>,
+    /// The execution provider that ran the network, such as `cpu`.
+    #[schema(required)]
+    provider: Option<String>,
+    /// The arithmetic that it ran in, such as `fp32`.
+    #[schema(required)]
+    precision: Option<String>,
+    /// Images that shared the network's run.
+    #[schema(required)]
+    batch_size: Option<u32>,
+    /// The image itself.
+    #[schema(required)]
+    image: Option<Image>,
+    /// Milliseconds spent in each stage.
+    #[schema(required)]
+    timings: Option<Timings>,
+}
+
+/// How an image ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ItemStatus {
+    /// The model answered.
+    Succeeded,
+    /// No answer can be had.
+    Failed,
+    /// The job was canceled first.
+    Canceled,
+}
+
+/// One category for an image.
+#[derive(Debug, Serialize, ToSchema)]
+struct Prediction {
+    /// The category, as the model names it.
+    #[schema(example = "Apparel > Topwear > Shirts")]
+    label: String,
+    /// The category's place in the hierarchy, root first; the label alone
+    /// where categories are flat.
+    #[schema(example = json!(["Apparel", "Topwear", "Shirts"]))]
+    path: Vec<String>,
+    /// Probability.
+    #[schema(minimum = 0, maximum = 1, example = 0.93)]
+    score: f32,
+}
+
+/// Why an image failed.
+#[derive(Debug, Serialize, ToSchema)]
+struct ItemError {
+    /// For programs.
+    #[schema(example = "truncated")]
+    code: &'static str,
+    /// For people.
+    detail: String,
+}
+
+/// What was found out about the image itself.
+#[derive(Debug, Serialize, ToSchema)]
+struct Image {
+    /// Media type by content.
+    #[schema(example = "image/jpeg")]
+    media_type: String,
+    /// Width in pixels, after EXIF orientation.
+    width: u32,
+    /// Height in pixels, after EXIF orientation.
+    height: u32,
+    /// Encoded size in bytes.
+    bytes: u64,
+}
+
+/// Milliseconds spent in each stage of the worker.
+#[derive(Debug, Serialize, ToSchema)]
+struct Timings {
+    /// Reading the upload or the URL.
+    fetch_ms: f32,
+    /// Decoding the image.
+    decode_ms: f32,
+    /// Resizing and normalising.
+    preprocess_ms: f32,
+    /// Waiting for a batch to be cut.
+    batch_ms: f32,
+    /// Running the network, for the whole batch.
+    inference_ms: f32,
+}
+
+impl ItemResult {
+    fn bare(index: u32, status: ItemStatus, error: Option<ItemError>) -> Self {
+        Self {
+            index,
+            status,
+            predictions: Vec::new(),
+            levels: Vec::new(),
+            error,
+            model_version: None,
+            provider: None,
+            precision: None,
+            batch_size: None,
+            image: None,
+            timings: None,
+        }
+    }
+
+    fn classified(index: u32, found: domain::Classification) -> Self {
+        Self {
+            index,
+            status: ItemStatus::Succeeded,
+            predictions: found.predictions.into_iter().map(Prediction::from).collect(),
+            levels: found
+                .levels
+                .into_iter()
+                .map(|level| level.into_iter().map(Prediction::from).collect())
+                .collect(),
+            error: None,
+            model_version: Some(found.model_version),
+            provider: Some(found.provider),
+            precision: Some(found.precision),
+            batch_size: Some(found.batch_size),
+            image: Some(found.image.into()),
+            timings: Some(found.timings.into()),
+        }
+    }
+}
+
+impl From<domain::ItemResult> for ItemResult {
+    fn from(domain::ItemResult { index, outcome }: domain::ItemResult) -> Self {
+        match outcome {
+            ItemOutcome::Succeeded(found) => Self::classified(index, *found),
+            ItemOutcome::Failed(error) => {
+                let error = ItemError { code: error.code.as_str(), detail: error.detail };
+                Self::bare(index, ItemStatus::Failed, Some(error))
+            }
+            ItemOutcome::Canceled => Self::bare(index, ItemStatus::Canceled, None),
+        }
+    }
+}
+
+impl From<domain::Prediction> for Prediction {
+    fn from(domain::Prediction { label, path, score }: domain::Prediction) -> Self {
+        Self { label, path, score }
+    }
+}
+
+impl From<domain::ImageInfo> for Image {
+    fn from(info: domain::ImageInfo) -> Self {
+        let domain::ImageInfo { media_type, width, height, bytes } = info;
+        Self { media_type: media_type.into_owned(), width, height, bytes }
+    }
+}
+
+impl From<domain::StageTimings> for Timings {
+    fn from(spent: domain::StageTimings) -> Self {
+        Self {
+            fetch_ms: spent.fetch_ms,
+            decode_ms: spent.decode_ms,
+            preprocess_ms: spent.preprocess_ms,
+            batch_ms: spent.batch_ms,
+            inference_ms: spent.inference_ms,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aisle_shared::domain::ErrorCode;
+
+    #[test]
+    fn a_failed_image_shows_its_error_and_no_predictions() {
+        let outcome = ItemOutcome::Failed(domain::ItemError::new(ErrorCode::Truncated, "cut off"));
+        let view = ItemResult::from(domain::ItemResult { index: 3, outcome });
+        let json = serde_json::to_value(view).unwrap();
+        assert_eq!(json["status"], "failed");
+        assert_eq!(json["index"], 3);
+        assert_eq!(json["error"], serde_json::json!({"code": "truncated", "detail": "cut off"}));
+        assert_eq!(json["predictions"], serde_json::json!([]));
+        assert!(json["image"].is_null());
+    }
+}
