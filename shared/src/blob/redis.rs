@@ -1,5 +1,83 @@
-//! Blobs in Redis, beside the jobs.
+//! Blobs in Redis, beside the jobs. One that no job names expires by itself;
+//! enqueueing its item makes it stay, in the same step as the job.
 
-/// Blobs as Redis strings, in their job's hash slot.
-#[derive(Debug)]
-pub struct RedisBlobs {}
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use redis::cmd;
+
+use super::{BlobError, BlobStore, ORPHAN_AGE};
+use crate::domain::{ItemRef, JobId};
+use crate::store::{RedisServer, Shard, StoreError};
+
+/// How long a call may take: longer than a verb of the store, because an
+/// image is larger than a job.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// Keys that one call removes.
+const KEYS_PER_CALL: usize = 500;
+
+/// Blobs as Redis strings, in their job's hash slot. Made by
+/// [`RedisStore::blobs`](crate::store::RedisStore::blobs).
+pub struct RedisBlobs {
+    server: Arc<RedisServer>,
+}
+
+impl fmt::Debug for RedisBlobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisBlobs").finish_non_exhaustive()
+    }
+}
+
+impl RedisBlobs {
+    /// Blobs on the store's own server.
+    pub(crate) const fn new(server: Arc<RedisServer>) -> Self {
+        Self { server }
+    }
+}
+
+#[async_trait]
+impl BlobStore for RedisBlobs {
+    async fn put(&self, item: ItemRef, bytes: Bytes) -> Result<(), BlobError> {
+        let mut put = cmd("SET");
+        put.arg(Shard::of(&item.job).blob(item)).arg(bytes.as_ref());
+        put.arg("PX").arg(u64::try_from(ORPHAN_AGE.as_millis()).unwrap_or(u64::MAX));
+        let _: String = self.server.command_within(&put, ANSWER_WITHIN).await?;
+        Ok(())
+    }
+
+    async fn get(&self, item: ItemRef) -> Result<Option<Bytes>, BlobError> {
+        let mut get = cmd("GET");
+        get.arg(Shard::of(&item.job).blob(item));
+        Ok(self.server.command_within(&get, ANSWER_WITHIN).await?)
+    }
+
+    async fn delete(&self, items: &[ItemRef]) -> Result<(), BlobError> {
+        for chunk in items.chunks(KEYS_PER_CALL) {
+            let mut unlink = cmd("UNLINK");
+            for item in chunk {
+                unlink.arg(Shard::of(&item.job).blob(*item));
+            }
+            let _: u64 = self.server.command_within(&unlink, ANSWER_WITHIN).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete_job(&self, job: JobId, items: u32) -> Result<(), BlobError> {
+        let items: Vec<ItemRef> = (0..items).map(|index| ItemRef { job, index }).collect();
+        self.delete(&items).await
+    }
+
+    async fn aged_jobs(&self, _limit: usize) -> Result<Vec<JobId>, BlobError> {
+        Ok(Vec::new())
+    }
+}
+
+impl From<StoreError> for BlobError {
+    fn from(error: StoreError) -> Self {
+        Self(error.to_string())
+    }
+}

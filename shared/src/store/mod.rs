@@ -15,6 +15,7 @@ mod wake;
 
 pub use error::StoreError;
 pub use redis::{RedisOptions, RedisStore};
+pub(crate) use redis::{Server as RedisServer, Shard};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use submit::submit;
 pub use verbs::{

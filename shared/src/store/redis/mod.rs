@@ -1,20 +1,29 @@
-//! The store for many machines: Redis 7 or Valkey, one Lua script a transition.
+//! The store for many machines: Redis 7 or Valkey, one Lua script a
+//! transition.
+//!
+//! What must never happen: a transition in more than one script call, a key
+//! outside its shard's hash slot, a script that writes before its checks are
+//! done, time taken from anywhere but the server (or the pinned clock).
 
-use crate::clock::Clock;
+mod callers;
+mod connection;
+mod contract;
+mod fleet;
+mod holding;
+mod intake;
+mod keys;
+mod options;
+mod records;
+mod scripts;
+mod server;
+mod store;
+mod subscription;
+mod upkeep;
 
-/// How to reach a Redis store.
-#[derive(Debug, Clone)]
-pub struct RedisOptions {
-    /// `redis://` or `rediss://` URL; may hold a password, so it is never logged.
-    pub url: String,
-    /// Items that may be live at once.
-    pub max_live_items: u64,
-    /// Accept a server that keeps nothing over a restart (`appendonly no`).
-    pub danger_allow_volatile: bool,
-    /// Where the time comes from.
-    pub clock: Clock,
-}
+#[cfg(test)]
+mod tests;
 
-/// Jobs in Redis.
-#[derive(Debug)]
-pub struct RedisStore {}
+pub(crate) use keys::Shard;
+pub use options::RedisOptions;
+pub(crate) use server::Server;
+pub use store::RedisStore;

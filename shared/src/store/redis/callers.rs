@@ -1,0 +1,163 @@
+//! The verbs of callers, each of whom sees its own tenant only.
+
+use std::collections::HashMap;
+
+use super::super::{
+    Canceled, Deleted, Found, JobFilter, JobPage, ListPosition, StoreError,
+};
+use super::intake::unknown_word;
+use super::keys::Shard;
+use super::records::{canceled, read, read_job, read_json, read_status};
+use super::server::Server;
+use crate::domain::{ItemResult, Job, JobId, JobStatus, TenantId, Timestamp};
+
+/// Jobs on a page at most.
+const PAGE: usize = 100;
+
+/// Places in the list that one call looks at for jobs of a model.
+const LOOKED_AT: usize = 1_000;
+
+/// Items that one call of the canceling script looks at.
+const ITEMS_PER_CANCEL: u32 = 200;
+
+type Fields = HashMap<String, String>;
+
+/// A job by its id.
+pub(super) async fn find(
+    server: &Server,
+    tenant: &TenantId,
+    id: &JobId,
+) -> Result<Found, StoreError> {
+    let mut step = server.step(&server.scripts().find, Shard::of(id));
+    step.arg(tenant.as_str()).arg(id.to_string());
+    let (word, fields): (String, Fields) = server.run(&step).await?;
+    match word.as_str() {
+        "job" => Ok(Found::Job(Box::new(read_job(*id, &fields)?))),
+        "expired" => Ok(Found::Expired),
+        "unknown" => Ok(Found::Unknown),
+        word => Err(unknown_word(word)),
+    }
+}
+
+/// Ended items in `places`: the first and how many.
+pub(super) async fn results(
+    server: &Server,
+    tenant: &TenantId,
+    id: &JobId,
+    places: (u32, u32),
+) -> Result<Vec<ItemResult>, StoreError> {
+    let mut step = server.step(&server.scripts().results, Shard::of(id));
+    step.arg(tenant.as_str()).arg(id.to_string()).arg(places.0).arg(places.1);
+    let (word, rows): (String, Vec<(u32, String)>) = server.run(&step).await?;
+    match word.as_str() {
+        "results" => rows
+            .into_iter()
+            .map(|(index, text)| Ok(ItemResult { index, outcome: read_json(&text)? }))
+            .collect(),
+        "unknown" => Err(StoreError::NotFound),
+        word => Err(unknown_word(word)),
+    }
+}
+
+/// A page of a tenant's jobs.
+pub(super) async fn list(
+    server: &Server,
+    tenant: &TenantId,
+    filter: &JobFilter,
+    after: Option<ListPosition>,
+    limit: usize,
+) -> Result<JobPage, StoreError> {
+    let limit = limit.clamp(1, PAGE);
+    // One place more than wanted tells whether there is a next page.
+    let looked_at = if filter.model.is_some() { LOOKED_AT } else { limit + 1 };
+    let mut step = server.step(&server.scripts().list, Shard::ONLY);
+    step.arg(tenant.as_str())
+        .arg(filter.status.map_or("", JobStatus::as_str))
+        .arg(filter.model.as_ref().map_or("", |model| model.as_str()))
+        .arg(after.map_or_else(String::new, |position| write_place(&position)))
+        .arg(limit)
+        .arg(looked_at);
+    let (next, rows): (String, Vec<(String, Fields)>) = server.run(&step).await?;
+    let jobs = rows
+        .iter()
+        .map(|(id, fields)| read_job(read("a job id", id)?, fields))
+        .collect::<Result<Vec<Job>, StoreError>>()?;
+    Ok(JobPage { jobs, next: read_place(&next)? })
+}
+
+/// A place in a list sorts by its text, so the time has a fixed width.
+fn write_place(position: &ListPosition) -> String {
+    format!("{:015}:{}", position.created_at.0, position.id)
+}
+
+fn read_place(text: &str) -> Result<Option<ListPosition>, StoreError> {
+    let Some((created, id)) = text.split_once(':') else { return Ok(None) };
+    Ok(Some(ListPosition {
+        created_at: Timestamp(read("a time", created)?),
+        id: read("a job id", id)?,
+    }))
+}
+
+/// A job's cancellation, in as many calls as its size takes. Should they be
+/// broken off, the items left over end when they are claimed.
+pub(super) async fn cancel(
+    server: &Server,
+    tenant: &TenantId,
+    id: &JobId,
+) -> Result<Canceled, StoreError> {
+    let mut items = Vec::new();
+    let mut first = 0;
+    loop {
+        let mut step = server.step(&server.scripts().cancel, Shard::of(id));
+        step.arg(tenant.as_str())
+            .arg(id.to_string())
+            .arg(first)
+            .arg(ITEMS_PER_CANCEL)
+            .arg(canceled()?);
+        let (word, next, mut here): (String, String, Vec<u32>) = server.run(&step).await?;
+        match word.as_str() {
+            "requested" => items.append(&mut here),
+            "ended" if items.is_empty() => {
+                return Ok(Canceled::AlreadyEnded(read_status(&next)?));
+            }
+            "unknown" if first == 0 => return Err(StoreError::NotFound),
+            // It was removed, or ended, between two calls.
+            "ended" | "unknown" => return Ok(Canceled::Requested { items }),
+            word => return Err(unknown_word(word)),
+        }
+        if next.is_empty() {
+            return Ok(Canceled::Requested { items });
+        }
+        first = read("a place", &next)?;
+    }
+}
+
+/// A job's removal.
+pub(super) async fn delete(
+    server: &Server,
+    tenant: &TenantId,
+    id: &JobId,
+) -> Result<Deleted, StoreError> {
+    let mut step = server.step(&server.scripts().delete, Shard::of(id));
+    step.arg(tenant.as_str()).arg(id.to_string());
+    let (word, items): (String, u32) = server.run(&step).await?;
+    match word.as_str() {
+        "deleted" => Ok(Deleted { items }),
+        "unknown" => Err(StoreError::NotFound),
+        word => Err(unknown_word(word)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_in_a_list_survives_text_and_back_and_sorts_by_time() {
+        let at = |created| ListPosition { created_at: Timestamp(created), id: JobId::generate() };
+        let (earlier, later) = (at(999), at(1_000));
+        assert_eq!(read_place(&write_place(&later)).unwrap(), Some(later));
+        assert_eq!(read_place("").unwrap(), None);
+        assert!(write_place(&earlier) < write_place(&later));
+    }
+}

@@ -1,0 +1,46 @@
+//! What a Redis store needs to be told.
+
+use std::fmt;
+
+use crate::clock::Clock;
+
+/// How to reach a Redis store.
+#[derive(Clone)]
+pub struct RedisOptions {
+    /// `redis://`, `rediss://` or `redis+unix://` URL; may hold a password,
+    /// so it is never logged.
+    pub url: String,
+    /// Items that may be live at once.
+    pub max_live_items: u64,
+    /// Accept a server that keeps nothing over a restart (`appendonly no`).
+    pub danger_allow_volatile: bool,
+    /// Where the time comes from.
+    pub clock: Clock,
+}
+
+impl fmt::Debug for RedisOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisOptions")
+            .field("url", &"(not shown)")
+            .field("max_live_items", &self.max_live_items)
+            .field("danger_allow_volatile", &self.danger_allow_volatile)
+            .field("clock", &self.clock)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_options_as_text_hold_no_password() {
+        let options = RedisOptions {
+            url: "redis://shop:hunter2@localhost".to_owned(),
+            max_live_items: 1,
+            danger_allow_volatile: false,
+            clock: Clock::Store,
+        };
+        assert!(!format!("{options:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,161 @@
+//! How sources, outcomes and jobs are written in Redis, and read back.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use super::super::StoreError;
+use crate::domain::{
+    ErrorCode, ItemCounts, ItemError, ItemOutcome, ItemSource, Job, JobId, JobOptions, JobStatus,
+    Priority, Timestamp,
+};
+
+/// The scripts know an upload by this word.
+const UPLOAD: &str = "upload";
+const URL: &str = "url:";
+
+/// A source as text.
+pub(super) fn write_source(source: &ItemSource) -> String {
+    match source {
+        ItemSource::Upload => UPLOAD.to_owned(),
+        ItemSource::Url(url) => format!("{URL}{url}"),
+    }
+}
+
+/// A source from its text.
+pub(super) fn read_source(text: &str) -> Result<ItemSource, StoreError> {
+    if text == UPLOAD {
+        return Ok(ItemSource::Upload);
+    }
+    text.strip_prefix(URL)
+        .map(|url| ItemSource::Url(url.to_owned()))
+        .ok_or_else(|| StoreError::Corrupt(format!("an item's source: {text:?}")))
+}
+
+/// Anything as JSON.
+pub(super) fn write_json(value: &impl serde::Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+/// Anything from JSON.
+pub(super) fn read_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+/// The outcome of an item whose job was canceled.
+pub(super) fn canceled() -> Result<String, StoreError> {
+    write_json(&ItemOutcome::Canceled)
+}
+
+/// The outcome of an item whose workers died.
+pub(super) fn worker_lost() -> Result<String, StoreError> {
+    write_json(&ItemOutcome::Failed(ItemError::new(
+        ErrorCode::WorkerLost,
+        "the worker stopped each time it tried this image",
+    )))
+}
+
+/// The counter of a job that an outcome adds to.
+pub(super) const fn counter(outcome: &ItemOutcome) -> &'static str {
+    match outcome {
+        ItemOutcome::Succeeded(_) => "succeeded",
+        ItemOutcome::Failed(_) => "failed",
+        ItemOutcome::Canceled => "canceled",
+    }
+}
+
+/// Any text that stands for something.
+pub(super) fn read<T: FromStr>(what: &str, text: &str) -> Result<T, StoreError> {
+    text.parse().map_err(|_| StoreError::Corrupt(format!("{what}: {text:?}")))
+}
+
+/// A job's final status, which scripts leave empty when it has not ended.
+pub(super) fn read_ending(word: &str) -> Result<Option<JobStatus>, StoreError> {
+    if word.is_empty() { Ok(None) } else { read_status(word).map(Some) }
+}
+
+/// A job's status.
+pub(super) fn read_status(word: &str) -> Result<JobStatus, StoreError> {
+    JobStatus::from_word(word)
+        .ok_or_else(|| StoreError::Corrupt(format!("a job's status: {word:?}")))
+}
+
+/// A band's priority.
+pub(super) fn read_band(text: &str) -> Result<Priority, StoreError> {
+    Priority::from_band(read("a band", text)?)
+        .ok_or_else(|| StoreError::Corrupt(format!("a band: {text:?}")))
+}
+
+/// A job from the fields of its hash.
+pub(super) fn read_job(id: JobId, fields: &HashMap<String, String>) -> Result<Job, StoreError> {
+    let text = |name: &str| {
+        fields
+            .get(name)
+            .map(String::as_str)
+            .ok_or_else(|| StoreError::Corrupt(format!("job {id} has no {name}")))
+    };
+    let count = |name: &str| fields.get(name).map_or(Ok(0), |text| read(name, text));
+    let time = |name: &str| {
+        fields.get(name).map(|text| read(name, text).map(Timestamp)).transpose()
+    };
+    let items = ItemCounts {
+        total: read("total", text("total")?)?,
+        succeeded: count("succeeded")?,
+        failed: count("failed")?,
+        canceled: count("canceled")?,
+    };
+    let mut job = Job {
+        id,
+        tenant: read("tenant", text("tenant")?)?,
+        model: read("model", text("model")?)?,
+        priority: read_band(text("band")?)?,
+        options: read_json::<JobOptions>(text("options")?)?,
+        metadata: read_json(text("metadata")?)?,
+        status: read_status(text("status")?)?,
+        items,
+        created_at: Timestamp(read("created", text("created")?)?),
+        started_at: time("started")?,
+        completed_at: time("completed")?,
+        expires_at: time("expires")?,
+        cancel_requested: fields.contains_key("cancel"),
+        version: 0,
+    };
+    job.version = version(&job);
+    Ok(job)
+}
+
+/// Each change that a reader can see adds one: an item's end, the first
+/// claim, the wish to cancel, the job's end. None is ever taken back, so
+/// counting them is as good as keeping a number.
+fn version(job: &Job) -> u64 {
+    1 + u64::from(job.items.ended())
+        + u64::from(job.started_at.is_some())
+        + u64::from(job.cancel_requested)
+        + u64::from(job.status.is_terminal())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_survives_text_and_back() {
+        for source in [
+            ItemSource::Upload,
+            ItemSource::Url("https://example.com/a.jpg".to_owned()),
+            ItemSource::Url("upload".to_owned()),
+            ItemSource::Url(String::new()),
+        ] {
+            assert_eq!(read_source(&write_source(&source)).unwrap(), source);
+        }
+        assert!(matches!(read_source("ftp"), Err(StoreError::Corrupt(_))));
+    }
+
+    #[test]
+    fn a_counter_is_named_as_the_status_word_of_its_outcome() {
+        let outcome = ItemOutcome::Failed(ItemError::new(ErrorCode::Truncated, "ends early"));
+        for outcome in [outcome, ItemOutcome::Canceled] {
+            let json = serde_json::to_value(&outcome).unwrap();
+            assert_eq!(json["status"], counter(&outcome));
+        }
+    }
+}

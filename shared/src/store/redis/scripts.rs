@@ -1,0 +1,69 @@
+//! The Lua scripts, each put together from its own file and the parts it
+//! shares with others. Redis compiles each once and knows it by its digest.
+
+use redis::Script;
+
+const PRELUDE: &str = include_str!("scripts/parts/prelude.lua");
+const INTAKE: &str = include_str!("scripts/parts/intake.lua");
+const LANES: &str = include_str!("scripts/parts/lanes.lua");
+const ENDING: &str = include_str!("scripts/parts/ending.lua");
+const REMOVAL: &str = include_str!("scripts/parts/removal.lua");
+
+macro_rules! scripts {
+    ($($name:ident: $file:literal $($part:ident)*;)*) => {
+        /// Every script of the store.
+        pub(crate) struct Scripts {
+            $(pub(super) $name: Script,)*
+        }
+
+        impl Scripts {
+            /// Puts every script together.
+            pub(super) fn new() -> Self {
+                Self {
+                    $($name: compose(
+                        include_str!(concat!("scripts/", $file)),
+                        &[PRELUDE, $($part),*],
+                    ),)*
+                }
+            }
+        }
+    };
+}
+
+scripts! {
+    enqueue: "enqueue.lua" LANES INTAKE;
+    open: "open.lua" INTAKE;
+    append: "append.lua" INTAKE;
+    seal: "seal.lua" LANES;
+    claim: "claim.lua" LANES ENDING;
+    extend: "extend.lua";
+    complete: "complete.lua" ENDING;
+    retry: "retry.lua" ENDING;
+    release: "release.lua" LANES ENDING;
+    reap: "reap.lua" ENDING;
+    sweep: "sweep.lua" REMOVAL;
+    find: "find.lua";
+    results: "results.lua";
+    list: "list.lua";
+    cancel: "cancel.lua" ENDING;
+    delete: "delete.lua" REMOVAL;
+    announce: "announce.lua";
+    retire: "retire.lua";
+    models: "models.lua";
+    stats: "stats.lua";
+    dead_letters: "dead_letters.lua";
+    existing: "existing.lua";
+    check: "check.lua";
+}
+
+/// The shebang with its flags must be the first line, so the parts go
+/// between it and the rest.
+fn compose(own: &str, parts: &[&str]) -> Script {
+    let (shebang, body) = own.split_once('\n').unwrap_or((own, ""));
+    let mut code = format!("{shebang}\n");
+    for part in parts {
+        code.push_str(part);
+    }
+    code.push_str(body);
+    Script::new(&code)
+}

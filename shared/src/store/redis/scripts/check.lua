@@ -1,0 +1,5 @@
+#!lua
+-- A real write and read.
+-- ARGV: 2 a word to write.
+call('SET', P..'check', ARGV[2], 'PX', 60000)
+return call('GET', P..'check')

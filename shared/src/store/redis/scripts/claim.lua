@@ -1,0 +1,82 @@
+#!lua flags=allow-oom
+-- Hands out ready items of one model.
+-- ARGV: 2 worker, 3 model, 4 lease in ms, 5 outcome of a canceled item, then
+--       from 6 on one random part of a token for each item wanted.
+local worker, model, lease, canceled = ARGV[2], ARGV[3], num(ARGV[4]), ARGV[5]
+local wanted = #ARGV - 5
+local claimed = {}
+
+local due = call('ZRANGE', DELAYED, '-inf', now, 'BYSCORE', 'LIMIT', 0, 100)
+for _, item in ipairs(due) do
+  call('ZREM', DELAYED, item)
+  local j = call('HMGET', job_key(split(item)), 'model', 'band')
+  if j[1] then put_back(item, j[1], j[2]) end
+end
+-- Who asks finds its own items below; the other models' workers are told.
+arrived[model] = nil
+
+local function start(job, j)
+  call('HSET', job_key(job), 'status', 'processing', 'started', now)
+  move_index(j[6], job, j[5], 'queued', 'processing')
+  touched[job] = true
+end
+
+local function hand_out(item, score, solo)
+  local job, index = split(item)
+  local source = call('HGET', sources_key(job), index)
+  if not source then return end
+  local j = call('HMGET', job_key(job), 'status', 'cancel', 'options', 'attempts', 'created',
+    'tenant')
+  if j[2] then
+    finish(item, 'canceled', canceled)
+    return
+  end
+  local tries = call('HMGET', try_key(item), 'epoch', 'attempts')
+  local epoch, attempt = num(tries[1]) + 1, num(tries[2]) + 1
+  local token = epoch..'-'..ARGV[6 + #claimed]
+  call('HSET', try_key(item), 'state', 'running', 'epoch', epoch, 'attempts', attempt,
+    'token', token, 'worker', worker)
+  -- An item that comes alone keeps the score of its first claim.
+  if not solo then call('HSET', try_key(item), 'score', score) end
+  call('ZADD', LEASES, now + lease, item)
+  if j[1] == 'queued' then start(job, j) end
+  claimed[#claimed + 1] = {item, token, attempt, j[4], solo and 1 or 0, source, j[3], j[5]}
+end
+
+-- Items that took a worker down go first, and alone.
+local function claim_solo(lane)
+  while #claimed == 0 do
+    local popped = call('ZPOPMIN', solo_key(lane))
+    if not popped[1] then return end
+    hand_out(popped[1], nil, true)
+  end
+end
+
+-- Items of canceled jobs fill no place, so there may be several rounds; what
+-- one claim looks at stays bounded all the same.
+local looked = 0
+local function claim_lane(lane)
+  local score
+  while #claimed < wanted and looked < wanted + 200 do
+    local popped = call('ZPOPMIN', ready_key(lane), wanted - #claimed)
+    if not popped[1] then break end
+    for i = 1, #popped, 2 do
+      score = popped[i + 1]
+      looked = looked + 1
+      hand_out(popped[i], score, false)
+    end
+  end
+  if score then advance(lane, num(score)) end
+end
+
+for band = 0, 2 do claim_solo(lane_of(model, band)) end
+if #claimed == 0 and wanted > 0 then
+  -- Every eighth claim that finds work looks at the bands in reverse.
+  local turn = num(call('HGET', P..'turns', model)) + 1
+  local first, last, step = 0, 2, 1
+  if turn % 8 == 0 then first, last, step = 2, 0, -1 end
+  for band = first, last, step do claim_lane(lane_of(model, band)) end
+  if #claimed > 0 then call('HSET', P..'turns', model, turn % 8) end
+end
+settle()
+return claimed

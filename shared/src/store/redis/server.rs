@@ -1,0 +1,146 @@
+//! Calls to the Redis server, each with a deadline and its errors told apart.
+
+use std::fmt;
+use std::time::Duration;
+
+use deadpool::managed::{Object, Pool, PoolError};
+use redis::{Client, Cmd, ErrorKind, FromRedisValue, RedisError, Script, ScriptInvocation};
+use tokio::time::{Instant, error::Elapsed, timeout_at};
+
+use super::super::StoreError;
+use super::connection::{self, Manager};
+use super::keys::Shard;
+use super::scripts::Scripts;
+use crate::clock::Clock;
+
+/// How long a verb may take, the wait for a connection included.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// When to ask a server again that has no memory left.
+const FULL_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// A Redis server with the store's scripts.
+pub(crate) struct Server {
+    client: Client,
+    pool: Pool<Manager>,
+    scripts: Scripts,
+    clock: Clock,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("clock", &self.clock).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// A server by its URL. Nothing is sent yet.
+    pub(super) fn new(url: &str, clock: Clock) -> Result<Self, StoreError> {
+        // The error of a wrong URL does not repeat it.
+        let client = Client::open(url)
+            .map_err(|error| StoreError::Config(format!("the Redis URL is of no use: {error}")))?;
+        let pool = connection::pool(&client)?;
+        Ok(Self { client, pool, scripts: Scripts::new(), clock })
+    }
+
+    /// For connections that the pool cannot lend, because they wait.
+    pub(super) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The store's scripts.
+    pub(super) const fn scripts(&self) -> &Scripts {
+        &self.scripts
+    }
+
+    /// Begins a script call with what every script takes: the shard's key
+    /// and the pinned time, if there is one.
+    pub(super) fn step<'a>(&self, script: &'a Script, shard: Shard) -> ScriptInvocation<'a> {
+        let mut step = script.key(shard.meta());
+        step.arg(self.clock.pinned().map_or_else(String::new, |now| now.0.to_string()));
+        step
+    }
+
+    /// Runs a script, which is sent first if the server does not know it.
+    pub(super) async fn run<T: FromRedisValue>(
+        &self,
+        step: &ScriptInvocation<'_>,
+    ) -> Result<T, StoreError> {
+        let deadline = Instant::now() + ANSWER_WITHIN;
+        let mut connection = self.connection(deadline).await?;
+        let answer = timeout_at(deadline, step.invoke_async(&mut *connection)).await;
+        hand_back(connection, answer)
+    }
+
+    /// Runs a plain command.
+    pub(super) async fn command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
+        self.command_within(command, ANSWER_WITHIN).await
+    }
+
+    /// Runs a plain command that may need longer.
+    pub(crate) async fn command_within<T: FromRedisValue>(
+        &self,
+        command: &Cmd,
+        patience: Duration,
+    ) -> Result<T, StoreError> {
+        let deadline = Instant::now() + patience;
+        let mut connection = self.connection(deadline).await?;
+        let answer = timeout_at(deadline, command.query_async(&mut *connection)).await;
+        hand_back(connection, answer)
+    }
+
+    async fn connection(&self, deadline: Instant) -> Result<Object<Manager>, StoreError> {
+        match timeout_at(deadline, self.pool.get()).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(PoolError::Backend(error))) => Err(store_error(&error)),
+            Ok(Err(error)) => Err(StoreError::unavailable(error)),
+            Err(_) => Err(StoreError::unavailable("no connection to Redis in time")),
+        }
+    }
+}
+
+/// A duration as scripts take it. Anything beyond three thousand years is cut
+/// off, so that sums with it stay exact in Lua's numbers.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(100_000_000_000_000)
+}
+
+/// Returns a connection to the pool, unless it is broken or still owes an
+/// answer.
+fn hand_back<T>(
+    connection: Object<Manager>,
+    answer: Result<Result<T, RedisError>, Elapsed>,
+) -> Result<T, StoreError> {
+    match answer {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => {
+            if error.is_unrecoverable_error() {
+                drop(Object::take(connection));
+            }
+            Err(store_error(&error))
+        }
+        Err(_) => {
+            drop(Object::take(connection));
+            Err(StoreError::unavailable("Redis did not answer in time"))
+        }
+    }
+}
+
+/// What an error of the client means to a caller of the store.
+fn store_error(error: &RedisError) -> StoreError {
+    match (error.code(), error.kind()) {
+        (Some("OOM"), _) => StoreError::Unavailable {
+            detail: "Redis has used up its maxmemory and accepts no new work until jobs end or \
+                     expire; raise maxmemory or shorten the retention"
+                .to_owned(),
+            retry_after: FULL_RETRY_AFTER,
+        },
+        (Some("NOPERM" | "NOAUTH" | "WRONGPASS"), _) | (_, ErrorKind::AuthenticationFailed) => {
+            StoreError::Config(format!("Redis refuses this user: {error}"))
+        }
+        (_, ErrorKind::Parse | ErrorKind::UnexpectedReturnType) => {
+            StoreError::Corrupt(error.to_string())
+        }
+        _ => StoreError::unavailable(error),
+    }
+}

@@ -1,0 +1,109 @@
+//! Hearing what other processes changed. Scripts publish it; one connection
+//! a process listens and wakes who waits here. A hint only: what is missed
+//! while the connection is down is made up for by waking everyone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use redis::aio::{PubSubSink, PubSubStream};
+use redis::{Client, RedisError};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::super::Wakers;
+use crate::domain::{JobId, ModelName};
+
+/// How long connecting, or the answer to a sign of life, may take.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// Silence after which the server is asked whether it is still there.
+const SILENCE: Duration = Duration::from_secs(15);
+
+/// Pauses between attempts to connect grow from the first to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A subscription that lasts as long as this value.
+#[derive(Debug)]
+pub(super) struct Subscription(JoinHandle<()>);
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Listens to a channel until the subscription is dropped.
+pub(super) fn subscribe(client: Client, channel: String, wakers: Arc<Wakers>) -> Subscription {
+    Subscription(tokio::spawn(async move { listen(&client, &channel, &wakers).await }))
+}
+
+async fn listen(client: &Client, channel: &str, wakers: &Wakers) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match connect(client, channel).await {
+            Ok((sink, stream)) => {
+                pause = FIRST_PAUSE;
+                wakers.any_job_changed();
+                wakers.any_work_arrived();
+                hear(sink, stream, wakers).await;
+                tracing::warn!("Redis no longer tells what changes; connecting again");
+            }
+            Err(error) => tracing::debug!(%error, "no subscription to Redis yet"),
+        }
+        // Spread out, so that many processes do not return at the same moment.
+        tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.5))).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+async fn connect(
+    client: &Client,
+    channel: &str,
+) -> Result<(PubSubSink, PubSubStream), RedisError> {
+    let connecting = async {
+        let (mut sink, stream) = client.get_async_pubsub().await?.split();
+        sink.subscribe(channel).await?;
+        Ok((sink, stream))
+    };
+    timeout(ANSWER_WITHIN, connecting).await.unwrap_or_else(|_| {
+        Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into())
+    })
+}
+
+/// Wakes for each message, until the connection ends or is found dead.
+async fn hear(mut sink: PubSubSink, mut stream: PubSubStream, wakers: &Wakers) {
+    loop {
+        match timeout(SILENCE, stream.next()).await {
+            Ok(Some(message)) => match message.get_payload::<String>() {
+                Ok(text) => wake(&text, wakers),
+                Err(error) => tracing::debug!(%error, "a message that is no text"),
+            },
+            Ok(None) => return,
+            Err(_) => {
+                let pong = timeout(ANSWER_WITHIN, sink.ping::<redis::Value>()).await;
+                if !matches!(pong, Ok(Ok(_))) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Messages are `job <id>` and `work <model>`; anything else is ignored.
+fn wake(message: &str, wakers: &Wakers) {
+    match message.split_once(' ') {
+        Some(("job", id)) => {
+            if let Ok(id) = id.parse::<JobId>() {
+                wakers.job_changed(&id);
+            }
+        }
+        Some(("work", model)) => {
+            if let Ok(model) = model.parse::<ModelName>() {
+                wakers.work_arrived(&model);
+            }
+        }
+        Some(_) | None => tracing::debug!(message, "a message of unknown kind"),
+    }
+}
