@@ -1,0 +1,155 @@
+//! A store of either kind, alone in the world, with its clock in hand.
+//!
+//! This is the one place in the tests that knows how a backend is opened and
+//! what it keeps where.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use aisle_shared::clock::{Clock, ManualClock};
+use aisle_shared::domain::Timestamp;
+use aisle_shared::store::{RedisOptions, RedisStore, SqliteOptions, SqliteStore, Store};
+use redis::AsyncTypedCommands as _;
+use tempfile::TempDir;
+
+use crate::redis_server::RedisServer;
+
+/// Live items that a store of the harness takes, unless told otherwise.
+pub const MAX_LIVE_ITEMS: u64 = 100_000;
+
+/// Which store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// A file of its own.
+    Sqlite,
+    /// A server of its own.
+    Redis,
+}
+
+#[derive(Debug)]
+enum Place {
+    Sqlite(TempDir),
+    Redis(RedisServer),
+}
+
+/// A fresh database and a first handle to it.
+pub struct Harness {
+    /// The store under test.
+    pub store: Arc<dyn Store>,
+    /// The clock of every handle, unless it was given its own.
+    pub clock: ManualClock,
+    place: Place,
+}
+
+impl Harness {
+    /// An empty store of that kind.
+    ///
+    /// # Errors
+    /// When the server or the file cannot be had.
+    pub async fn new(backend: Backend) -> anyhow::Result<Self> {
+        let place = match backend {
+            Backend::Sqlite => Place::Sqlite(tempfile::tempdir()?),
+            Backend::Redis => Place::Redis(RedisServer::start().await?),
+        };
+        // Today, because a server may compare a stored expiry with its own clock.
+        let clock = ManualClock::at(Timestamp::now());
+        let store = open(&place, &clock, MAX_LIVE_ITEMS).await?;
+        Ok(Self { store, clock, place })
+    }
+
+    /// Another handle to the same store, as another process would have it.
+    ///
+    /// # Errors
+    /// When the store cannot be opened.
+    pub async fn another_handle(&self) -> anyhow::Result<Arc<dyn Store>> {
+        open(&self.place, &self.clock, MAX_LIVE_ITEMS).await
+    }
+
+    /// A handle that lets fewer items live at once.
+    ///
+    /// # Errors
+    /// When the store cannot be opened.
+    pub async fn handle_limited_to(&self, items: u64) -> anyhow::Result<Arc<dyn Store>> {
+        open(&self.place, &self.clock, items).await
+    }
+
+    /// A handle whose clock shows another time.
+    ///
+    /// # Errors
+    /// When the store cannot be opened.
+    pub async fn handle_at(&self, clock: &ManualClock) -> anyhow::Result<Arc<dyn Store>> {
+        open(&self.place, clock, MAX_LIVE_ITEMS).await
+    }
+
+    /// What the store really keeps: rows by table, or members by key.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn entries(&self) -> anyhow::Result<BTreeMap<String, u64>> {
+        match &self.place {
+            Place::Sqlite(folder) => rows(&database(folder.path())),
+            Place::Redis(server) => members(server).await,
+        }
+    }
+}
+
+fn database(folder: &Path) -> std::path::PathBuf {
+    folder.join("aisle.db")
+}
+
+async fn open(
+    place: &Place,
+    clock: &ManualClock,
+    max_live_items: u64,
+) -> anyhow::Result<Arc<dyn Store>> {
+    let clock = Clock::Manual(clock.clone());
+    Ok(match place {
+        Place::Sqlite(folder) => {
+            let path = database(folder.path());
+            Arc::new(SqliteStore::open(SqliteOptions { path, max_live_items, clock }).await?)
+        }
+        Place::Redis(server) => {
+            let options = RedisOptions {
+                url: server.url(),
+                max_live_items,
+                danger_allow_volatile: false,
+                clock,
+            };
+            Arc::new(RedisStore::connect(options).await?)
+        }
+    })
+}
+
+fn rows(database: &Path) -> anyhow::Result<BTreeMap<String, u64>> {
+    let connection = rusqlite::Connection::open(database)?;
+    let mut tables =
+        connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")?;
+    let names = tables.query_map([], |row| row.get::<_, String>(0))?;
+    let mut entries = BTreeMap::new();
+    for name in names {
+        let name = name?;
+        let count = format!("SELECT count(*) FROM \"{name}\"");
+        let count = connection.query_row(&count, [], |row| row.get::<_, i64>(0))?;
+        entries.insert(name, u64::try_from(count)?);
+    }
+    Ok(entries)
+}
+
+async fn members(server: &RedisServer) -> anyhow::Result<BTreeMap<String, u64>> {
+    let mut connection = server.connect().await?;
+    let mut entries = BTreeMap::new();
+    // Fine for a test's few thousand keys; the store itself never does this.
+    for key in connection.keys("*").await? {
+        let kind: String = redis::cmd("TYPE").arg(&key).query_async(&mut connection).await?;
+        let count = match kind.as_str() {
+            "hash" => connection.hlen(&key).await?,
+            "zset" => connection.zcard(&key).await?,
+            "set" => connection.scard(&key).await?,
+            "list" => connection.llen(&key).await?,
+            _ => 1,
+        };
+        entries.insert(key, u64::try_from(count)?);
+    }
+    Ok(entries)
+}

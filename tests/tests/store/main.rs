@@ -1,0 +1,208 @@
+//! One conformance suite for both stores: every case runs over SQLite and
+//! over Redis, each time on a fresh database of its own, under a clock that
+//! only the case moves. A behaviour that the two stores do not share is a
+//! fault in one of them, never a special case in here.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a case that cannot go on has failed"
+)]
+
+mod cancel;
+mod claim;
+mod complete;
+mod crashes;
+mod enqueue;
+mod fairness;
+mod large_jobs;
+mod leases;
+mod model_check;
+mod operators;
+mod read;
+mod retention;
+mod retry;
+mod waking;
+mod world;
+
+use aisle_tests::harness::Backend;
+
+/// Makes each case a test of its own over each backend.
+macro_rules! conformance {
+    ($($topic:ident { $($case:ident,)+ })+) => {
+        mod sqlite {
+            $(mod $topic { $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    let world = crate::world::World::over(crate::Backend::Sqlite).await;
+                    crate::$topic::$case(&world).await;
+                }
+            )+ })+
+        }
+
+        mod redis {
+            $(mod $topic { $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    let world = crate::world::World::over(crate::Backend::Redis).await;
+                    crate::$topic::$case(&world).await;
+                }
+            )+ })+
+        }
+    };
+}
+
+conformance! {
+    enqueue {
+        a_job_is_found_as_it_was_submitted,
+        the_same_id_again_replays_and_writes_nothing,
+        the_same_id_replays_even_when_the_job_has_ended,
+        the_same_id_from_eight_at_once_makes_one_job,
+        over_the_limit_is_full_and_nothing_is_written,
+        a_full_store_takes_jobs_again_once_items_have_ended,
+        a_replay_is_recognised_even_when_the_store_is_full,
+        metadata_comes_back_as_it_went_in,
+        sources_reach_the_worker_byte_for_byte,
+        two_hundred_items_go_in_one_step,
+        no_item_or_too_many_are_invalid,
+    }
+    large_jobs {
+        an_open_job_is_seen_by_nobody_until_it_is_sealed,
+        appending_the_same_place_again_changes_nothing,
+        appending_past_the_total_is_invalid,
+        only_an_open_job_can_be_appended_to,
+        a_job_with_items_missing_cannot_be_sealed,
+        sealing_again_is_harmless,
+        opening_again_replays,
+        submitting_a_large_job_again_at_any_point_completes_it_once,
+        a_large_job_submitted_again_after_it_was_sealed_replays,
+        an_open_job_counts_against_the_limit,
+        a_job_never_sealed_is_aborted_after_ten_minutes,
+        a_sealed_job_is_not_aborted,
+    }
+    claim {
+        an_empty_store_has_nothing_to_hand_out,
+        a_claimed_item_carries_all_that_a_worker_needs,
+        the_first_claim_starts_the_job,
+        items_of_a_tenant_come_in_the_order_submitted,
+        no_more_than_max_are_handed_out,
+        each_model_has_its_own_work,
+        every_claim_has_a_token_of_its_own,
+        sixteen_claimers_share_five_thousand_items_without_overlap,
+        a_delayed_item_comes_when_due_and_not_before,
+        items_delayed_into_the_future_do_not_hide_ready_ones,
+        many_items_due_at_once_all_come,
+    }
+    fairness {
+        bands_are_strict_but_every_eighth_claim_is_reversed,
+        a_claim_with_room_goes_on_to_the_next_band,
+        one_item_does_not_wait_behind_two_thousand_of_another_tenant,
+        tenants_of_equal_weight_share_equally,
+        a_tenant_with_weight_three_gets_three_shares,
+        an_idle_tenant_saves_up_no_credit,
+        a_busy_tenant_pays_no_debt_when_it_comes_again,
+        a_flood_in_one_model_delays_no_other,
+    }
+    leases {
+        a_lease_holds_until_its_time_is_up,
+        extending_keeps_the_items,
+        extending_what_is_not_held_says_lost,
+        a_forged_extension_does_not_prolong_the_lease,
+        an_expired_lease_that_nobody_reaped_still_counts,
+        an_item_that_took_a_worker_down_comes_alone,
+        a_crash_in_one_model_does_not_stop_another,
+        releasing_gives_the_attempt_back,
+        releasing_clears_solo,
+        releasing_what_is_not_held_changes_nothing,
+        a_lease_far_in_the_future_is_taken_back,
+        reaping_and_recording_at_once_have_one_winner,
+    }
+    crashes {
+        the_second_crash_alone_makes_a_dead_letter,
+        an_item_survives_its_crash_budget_and_no_more,
+        a_crash_at_the_last_attempt_makes_a_dead_letter,
+        a_crash_is_counted_as_an_attempt,
+        one_bad_item_does_not_take_its_batch_down,
+        reaping_takes_no_more_than_its_limit,
+        an_item_of_a_canceled_job_ends_canceled_when_its_worker_dies,
+    }
+    complete {
+        an_outcome_is_kept_as_it_was_recorded,
+        recording_again_says_gone_and_keeps_the_first,
+        a_forged_token_is_fenced,
+        an_item_that_nobody_holds_is_fenced,
+        an_item_of_no_job_is_gone,
+        the_one_who_lost_the_item_is_fenced_and_the_new_holder_records,
+        one_who_released_the_item_is_fenced,
+        the_last_item_ends_the_job,
+        the_outcomes_decide_the_status,
+        a_batch_is_answered_in_its_order,
+        a_large_batch_is_recorded_whole,
+        an_outcome_may_be_as_large_as_the_limit_and_no_larger,
+    }
+    retry {
+        an_item_tried_again_keeps_its_attempts_and_its_job_open,
+        without_delay_it_is_ready_at_once,
+        spent_attempts_make_a_dead_letter,
+        a_single_attempt_is_spent_at_once,
+        an_item_of_a_canceled_job_is_not_tried_again,
+        one_who_does_not_hold_the_item_is_fenced,
+        asking_again_for_the_same_retry_does_not_move_the_delay,
+    }
+    cancel {
+        a_queued_job_ends_at_once,
+        delayed_and_solo_items_end_too,
+        running_items_learn_it_when_they_extend,
+        an_item_that_finishes_first_keeps_its_result,
+        an_item_given_back_to_a_canceled_job_ends,
+        ten_thousand_items_are_canceled_in_one_call,
+        canceling_again_says_the_same,
+        a_job_that_has_ended_stays_as_it_ended,
+        only_the_tenant_may_cancel,
+    }
+    read {
+        no_tenant_sees_another_ones_jobs,
+        jobs_are_listed_newest_first,
+        pages_neither_repeat_nor_skip_while_jobs_arrive,
+        the_last_page_has_no_next,
+        jobs_are_listed_by_status_and_model,
+        results_are_read_by_place,
+        the_results_of_a_large_job_come_in_order,
+        every_visible_change_raises_the_version,
+        what_changes_nothing_leaves_the_version,
+    }
+    retention {
+        a_job_is_forgotten_when_its_retention_is_over,
+        a_job_that_has_not_ended_is_never_forgotten,
+        each_job_has_its_own_retention,
+        sweeping_takes_no_more_than_its_limit,
+        a_job_is_deleted_on_request,
+        a_job_deleted_while_it_runs_is_lost_to_its_workers,
+        a_forgotten_job_leaves_nothing_but_a_tombstone,
+    }
+    waking {
+        new_work_wakes_a_worker,
+        new_work_wakes_a_worker_of_another_process,
+        waiting_for_work_ends_at_its_timeout,
+        a_change_wakes_its_reader,
+        a_change_wakes_its_reader_in_another_process,
+        each_kind_of_change_wakes,
+        a_quiet_job_wakes_at_the_timeout,
+    }
+    operators {
+        announced_models_are_listed_by_name,
+        a_heartbeat_keeps_a_worker_and_silence_loses_it,
+        a_retired_worker_serves_nothing,
+        a_worker_that_announces_anew_serves_the_new_models_only,
+        a_model_is_forgotten_seven_days_after_its_last_worker,
+        the_counts_are_those_of_a_recount,
+        an_item_that_waits_alone_is_counted_as_ready,
+        an_empty_store_counts_nothing,
+        the_newest_dead_letters_come_first,
+        existing_jobs_are_told_from_others,
+        a_sound_store_passes_its_check,
+        another_handle_sees_the_same_store,
+    }
+}
