@@ -1,0 +1,53 @@
+//! Where things are: the repository, what the set-up step brought, the large
+//! data beside the repository.
+
+use std::path::{Path, PathBuf};
+
+/// The repository's root.
+#[must_use]
+pub fn repository() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
+
+/// The folder beside the repository with real photographs and networks.
+/// Says so and answers `None` where it is absent.
+#[must_use]
+pub fn shared_folder(test: &str) -> Option<PathBuf> {
+    let folder = repository().join("../shared");
+    if folder.join("models").is_dir() && folder.join("data").is_dir() {
+        return Some(folder);
+    }
+    println!("SKIPPED {test}: ../shared with real photographs and networks is absent");
+    None
+}
+
+/// Every file below a folder, in order of path.
+///
+/// # Panics
+/// When a folder cannot be read.
+#[must_use]
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(next) = folders.pop() {
+        let entries =
+            std::fs::read_dir(&next).unwrap_or_else(|error| panic!("{}: {error}", next.display()));
+        for path in entries.flatten().map(|entry| entry.path()) {
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// The Python of the set-up step, with ONNX Runtime, NumPy and Pillow.
+///
+/// # Panics
+/// When it is absent: the tests that compare with Python cannot do without.
+#[must_use]
+pub fn python() -> PathBuf {
+    let python = repository().join(".runtime/venv/bin/python");
+    assert!(python.exists(), "{} is absent: `make setup-tests` brings it", python.display());
+    python
+}

@@ -1,0 +1,32 @@
+//! The service keeps to its own OpenAPI document, whoever calls.
+
+use std::process::Command;
+
+use aisle_tests::harness::Backend;
+use aisle_tests::places::repository;
+use aisle_tests::service::{Processes, Service};
+use aisle_tests::tiny_model;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn schemathesis_finds_no_answer_that_the_document_does_not_describe() {
+    let models = tempfile::tempdir().expect("a temporary folder");
+    tiny_model::write(models.path(), "tiny").expect("a model folder");
+    let service = Service::start(Backend::Sqlite, Processes::One, models.path()).await;
+    let schemathesis = repository().join(".runtime/venv/bin/schemathesis");
+    assert!(schemathesis.exists(), "schemathesis is absent: `make setup-tests` brings it");
+    let url = service.url("/openapi.json");
+    let reports = tempfile::tempdir().expect("a temporary folder");
+    let run = tokio::task::spawn_blocking(move || {
+        Command::new(schemathesis)
+            .args(["run", &url, "--seed", "7", "--max-examples", "40", "--workers", "2"])
+            .args(["--generation-database", "none", "--no-color"])
+            .args(["--exclude-path-regex", "/events$"])
+            .current_dir(reports.path())
+            .output()
+    });
+    let run = run.await.unwrap().expect("schemathesis runs");
+    let said = String::from_utf8_lossy(&run.stdout);
+    let tail: Vec<_> = said.lines().rev().take(200).collect();
+    let tail: Vec<_> = tail.into_iter().rev().collect();
+    assert!(run.status.success(), "{}\n{}", tail.join("\n"), String::from_utf8_lossy(&run.stderr));
+}

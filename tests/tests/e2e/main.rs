@@ -1,0 +1,15 @@
+//! The service from outside: real processes over both stores.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod agreement;
+mod browser;
+mod compose;
+mod contract;
+mod crash;
+mod main_job;
