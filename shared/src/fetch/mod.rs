@@ -5,11 +5,19 @@
 //! content coding that the caller did not choose.
 
 mod address;
+mod body;
 mod client;
+mod failure;
 mod policy;
 mod resolver;
 mod target;
+mod tls;
 
+#[cfg(test)]
+mod tests;
+
+pub use address::is_public;
 pub use client::{FetchError, Fetched, Fetcher};
 pub use policy::FetchPolicy;
+pub use resolver::{Lookup, SystemLookup};
 pub use target::{Target, TargetError};
