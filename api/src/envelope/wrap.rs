@@ -45,7 +45,7 @@ fn complete(request: &Request, answer: ServiceResponse) -> ServiceResponse {
         None if request.is_head() => answer.map_body(|_, body| sized(body)),
         None => answer,
     };
-    headers::add(answer.headers_mut(), &request.path, &request.id);
+    headers::add(answer.headers_mut(), &request.path, problem.is_none(), &request.id);
     let route = answer.request().match_pattern();
     note(request, route.as_deref(), answer.status(), problem.as_ref());
     answer
@@ -96,7 +96,7 @@ impl ResponseError for Complete {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = self.problem.error_response();
-        headers::add(response.headers_mut(), &self.path, &self.id);
+        headers::add(response.headers_mut(), &self.path, false, &self.id);
         response
     }
 }

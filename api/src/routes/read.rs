@@ -1,8 +1,11 @@
 //! `GET /v1/jobs/{id}`
 
+use std::ops::RangeInclusive;
+
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
+use aisle_shared::store::MAX_ITEMS_PER_JOB;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -24,7 +27,7 @@ pub(crate) const PAGE: u32 = 1_000;
 pub(crate) struct ResultsQuery {
     /// The first image whose result is wanted: a job's `next_results`.
     #[serde(default)]
-    #[param(default = 0, required = false)]
+    #[param(maximum = 10_000, default = 0, required = false)]
     results_from: u32,
     /// Images to look at from there on.
     #[serde(default = "page")]
@@ -49,9 +52,9 @@ problems!(ReadProblems: InvalidQuery, JobNotFound, JobGone, Internal, StoreUnava
         ("id" = String, Path, format = Uuid, description = "The job's id."),
         ResultsQuery,
         ("Prefer" = Option<String>, Header, nullable = false, description = "`wait=n` waits up to \
-            n seconds (1 to 60) for the job (RFC 7240).", example = "wait=10"),
+            n seconds (1 to 60) for the job (RFC 7240)."),
         ("If-None-Match" = Option<String>, Header, nullable = false, description = "The `ETag` of \
-            an earlier answer: 304 if nothing has changed since.", example = "\"3\""),
+            an earlier answer: 304 if nothing has changed since."),
     ),
     responses(
         (status = 200, body = Job, description = "The job as it stands.", headers(
@@ -75,8 +78,8 @@ pub(crate) async fn read(
     prefer: Prefer,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
+    query.0.check()?;
     let ResultsQuery { results_from, results_limit } = query.0;
-    check_limit(results_limit)?;
     let seen = Seen::by(&request);
     let wait = prefer.wait(context.settings().wait_max);
     let done = |job: &aisle_shared::domain::Job| {
@@ -94,11 +97,19 @@ pub(crate) async fn read(
     Ok(response.json(job))
 }
 
-fn check_limit(limit: u32) -> Result<(), Problem> {
-    if (1..=PAGE).contains(&limit) {
+impl ResultsQuery {
+    fn check(&self) -> Result<(), Problem> {
+        let places = 0..=MAX_ITEMS_PER_JOB;
+        within("results_from", self.results_from, &places)?;
+        within("results_limit", self.results_limit, &(1..=PAGE))
+    }
+}
+
+fn within(name: &str, value: u32, range: &RangeInclusive<u32>) -> Result<(), Problem> {
+    if range.contains(&value) {
         return Ok(());
     }
-    let detail = format!("not from 1 to {PAGE}");
-    Err(Problem::new(Code::InvalidQuery, format!("results_limit: {detail}."))
-        .with_errors(vec![FieldError::of_parameter("results_limit", detail)]))
+    let detail = format!("not from {} to {}", range.start(), range.end());
+    Err(Problem::new(Code::InvalidQuery, format!("{name}: {detail}."))
+        .with_errors(vec![FieldError::of_parameter(name, detail)]))
 }

@@ -9,7 +9,7 @@ use super::answer;
 use crate::caller::Caller;
 use crate::context::Context;
 use crate::http::{PREFERENCE_APPLIED, Params, Prefer};
-use crate::intake::{self, JsonJob, MultipartJob, SubmitQuery};
+use crate::intake::{self, JsonJob, MultipartJob, RawImage, SubmitQuery};
 use crate::problem::{Problem, problems};
 use crate::view::Job;
 use crate::{lookup, wait};
@@ -49,7 +49,7 @@ problems!(SubmitProblems:
                 "metadata": {"sku": "A-1001"}
             }))),
         )),
-        (Vec<u8> = "image/*"),
+        (inline(RawImage) = "image/*"),
     )),
     responses(
         (status = 202, body = Job, description = "Accepted.", headers(
@@ -57,6 +57,11 @@ problems!(SubmitProblems:
             ("Retry-After" = u32, description = "Seconds after which the job is worth a look."),
             ("ETag" = String, description = "Names this state of the job."),
             ("Preference-Applied" = String, description = "`respond-async` if it was preferred."),
+        ), links(
+            ("read" = (operation_id = "readJob", parameters(("id" = "$response.body#/id")))),
+            ("cancel" = (operation_id = "cancelJob", parameters(("id" = "$response.body#/id")))),
+            ("follow" = (operation_id = "followJob", parameters(("id" = "$response.body#/id")))),
+            ("delete" = (operation_id = "deleteJob", parameters(("id" = "$response.body#/id")))),
         )),
         (status = 200, body = Job, description = "Ended within the time that `Prefer: wait` \
             allowed.", headers(
