@@ -31,7 +31,8 @@ async fn status(url: &Url) -> anyhow::Result<String> {
     // An IPv6 literal stands in brackets in a URL, and without them here.
     let address = (host.trim_matches(['[', ']']), port);
     let mut stream = BufReader::new(TcpStream::connect(address).await?);
-    let request = format!("GET {} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n", url.path());
+    let request =
+        format!("GET {} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n", url.path());
     stream.write_all(request.as_bytes()).await?;
     let mut line = String::new();
     stream.read_line(&mut line).await?;

@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::super::{
-    Canceled, Deleted, Found, JobFilter, JobPage, ListPosition, StoreError,
-};
+use super::super::{Canceled, Deleted, Found, JobFilter, JobPage, ListPosition, StoreError};
 use super::intake::unknown_word;
 use super::keys::Shard;
 use super::records::{canceled, read, read_job, read_json, read_status};

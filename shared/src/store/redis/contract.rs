@@ -78,9 +78,8 @@ fn judge(facts: &Facts, allow_volatile: bool) -> Result<Vec<&'static str>, Store
     }
     match facts.append_only.as_deref() {
         Some("yes") => {}
-        Some(_) if allow_volatile => warnings.push(
-            "JOBS WILL BE LOST when Redis restarts: appendonly is off, and that was allowed",
-        ),
+        Some(_) if allow_volatile => warnings
+            .push("JOBS WILL BE LOST when Redis restarts: appendonly is off, and that was allowed"),
         Some(_) => {
             return Err(StoreError::Config(
                 "Redis would lose jobs when it restarts (appendonly is no): run `CONFIG SET \

@@ -8,9 +8,7 @@ use super::super::{
 };
 use super::intake::unknown_word;
 use super::keys::Shard;
-use super::records::{
-    canceled, counter, read, read_ending, read_json, read_source, write_json,
-};
+use super::records::{canceled, counter, read, read_ending, read_json, read_source, write_json};
 use super::server::{Server, millis};
 use crate::domain::{ItemError, ItemOutcome, Timestamp};
 

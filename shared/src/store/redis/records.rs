@@ -94,9 +94,8 @@ pub(super) fn read_job(id: JobId, fields: &HashMap<String, String>) -> Result<Jo
             .ok_or_else(|| StoreError::Corrupt(format!("job {id} has no {name}")))
     };
     let count = |name: &str| fields.get(name).map_or(Ok(0), |text| read(name, text));
-    let time = |name: &str| {
-        fields.get(name).map(|text| read(name, text).map(Timestamp)).transpose()
-    };
+    let time =
+        |name: &str| fields.get(name).map(|text| read(name, text).map(Timestamp)).transpose();
     let items = ItemCounts {
         total: read("total", text("total")?)?,
         succeeded: count("succeeded")?,

@@ -58,18 +58,15 @@ async fn listen(client: &Client, channel: &str, wakers: &Wakers) {
     }
 }
 
-async fn connect(
-    client: &Client,
-    channel: &str,
-) -> Result<(PubSubSink, PubSubStream), RedisError> {
+async fn connect(client: &Client, channel: &str) -> Result<(PubSubSink, PubSubStream), RedisError> {
     let connecting = async {
         let (mut sink, stream) = client.get_async_pubsub().await?.split();
         sink.subscribe(channel).await?;
         Ok((sink, stream))
     };
-    timeout(ANSWER_WITHIN, connecting).await.unwrap_or_else(|_| {
-        Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into())
-    })
+    timeout(ANSWER_WITHIN, connecting)
+        .await
+        .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
 }
 
 /// Wakes for each message, until the connection ends or is found dead.
