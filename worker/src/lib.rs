@@ -1,1 +1,25 @@
-//! x
+//! Claim in, complete out: a worker takes items from the store, reads their
+//! images, runs the network and records what it answered.
+//!
+//! What must never happen: an item leaves by another exit than `record`, one
+//! image's fault costs another item, anything here knows which store it has.
+
+pub mod decode;
+pub mod model;
+pub mod preprocess;
+
+mod classifier;
+mod error;
+mod loaded;
+mod postprocess;
+mod runtime;
+mod session;
+mod settings;
+mod stage;
+
+pub use classifier::{Classifier, ClassifierSettings};
+pub use error::WorkerError;
+pub use postprocess::{Postprocessor, Ranking};
+pub use runtime::RuntimeError;
+pub use session::{PRECISION, Provider, Session, SessionError, SessionSettings};
+pub use settings::{Backoff, WorkerSettings, default_threads};

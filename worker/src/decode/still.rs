@@ -1,0 +1,57 @@
+//! PNG, WebP and GIF, of an animation the first frame.
+
+use std::io::Cursor;
+
+use aisle_shared::domain::{ErrorCode, ItemError};
+use image::codecs::gif::GifDecoder;
+use image::codecs::png::PngDecoder;
+use image::codecs::webp::WebPDecoder;
+use image::error::ImageError;
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, Limits, RgbImage};
+
+use super::rgb;
+
+type Pixels = Result<(RgbImage, Orientation), ItemError>;
+
+pub(super) fn png(bytes: &[u8], allowance: u64) -> Pixels {
+    let decoder = PngDecoder::with_limits(Cursor::new(bytes), limits(allowance));
+    finish(decoder.map_err(|e| item_error(&e))?, allowance)
+}
+
+pub(super) fn webp(bytes: &[u8], allowance: u64) -> Pixels {
+    finish(WebPDecoder::new(Cursor::new(bytes)).map_err(|e| item_error(&e))?, allowance)
+}
+
+pub(super) fn gif(bytes: &[u8], allowance: u64) -> Pixels {
+    finish(GifDecoder::new(Cursor::new(bytes)).map_err(|e| item_error(&e))?, allowance)
+}
+
+fn finish(mut decoder: impl ImageDecoder, allowance: u64) -> Pixels {
+    decoder.set_limits(limits(allowance)).map_err(|e| item_error(&e))?;
+    // Orientation is a hint: an image whose hint is broken is shown as stored.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let image = DynamicImage::from_decoder(decoder).map_err(|e| item_error(&e))?;
+    Ok((rgb::from_dynamic(image), orientation))
+}
+
+fn limits(allowance: u64) -> Limits {
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(allowance);
+    limits
+}
+
+fn item_error(error: &ImageError) -> ItemError {
+    let code = match error {
+        ImageError::Limits(_) => ErrorCode::TooManyPixels,
+        ImageError::IoError(io) if io.kind() == std::io::ErrorKind::UnexpectedEof => {
+            ErrorCode::Truncated
+        }
+        ImageError::Decoding(_)
+        | ImageError::Encoding(_)
+        | ImageError::Parameter(_)
+        | ImageError::Unsupported(_)
+        | ImageError::IoError(_) => ErrorCode::Undecodable,
+    };
+    ItemError::new(code, format!("the image cannot be decoded: {error}"))
+}

@@ -1,0 +1,91 @@
+//! `aisle.json`, the optional file beside a model's own: what only this
+//! service needs. A folder without it works.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::error::KeyProblem;
+
+/// The separator that makes a label a category path.
+const PATH_SEPARATOR: &str = " > ";
+
+/// `aisle.json`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Extra {
+    /// What stands between the parts of a label that is a path; `null` says
+    /// that labels are flat whatever they contain.
+    pub(super) path_separator: Option<String>,
+    /// The path of a label, by its id, where the label itself is none.
+    pub(super) paths: BTreeMap<usize, Vec<String>>,
+    /// What logits are divided by before they become scores (Guo et al.
+    /// 2017, "On Calibration of Modern Neural Networks").
+    pub(super) temperature: f32,
+    /// The network's output that holds the logits.
+    pub(super) logits: Option<String>,
+}
+
+impl Default for Extra {
+    fn default() -> Self {
+        Self {
+            path_separator: Some(PATH_SEPARATOR.to_owned()),
+            paths: BTreeMap::new(),
+            temperature: 1.0,
+            logits: None,
+        }
+    }
+}
+
+impl Extra {
+    pub(super) fn check(self, labels: usize) -> Result<Self, KeyProblem> {
+        if !(self.temperature.is_finite() && self.temperature > 0.0) {
+            return Err(KeyProblem::new("temperature", "must be a positive number"));
+        }
+        if self.path_separator.as_deref() == Some("") {
+            return Err(KeyProblem::new("path_separator", "must not be empty"));
+        }
+        for (id, path) in &self.paths {
+            if *id >= labels {
+                return Err(KeyProblem::new("paths", format!("there is no label {id}")));
+            }
+            if path.is_empty() || path.iter().any(|part| part.trim().is_empty()) {
+                return Err(KeyProblem::new(
+                    "paths",
+                    format!("the path of {id} has an empty part"),
+                ));
+            }
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_says_the_same_as_none() {
+        let extra: Extra = serde_json::from_str("{}").unwrap();
+        assert_eq!(extra.path_separator.as_deref(), Some(" > "));
+        assert!((extra.temperature - 1.0).abs() < f32::EPSILON);
+    }
+
+    #[test]
+    fn a_mistyped_key_is_an_error() {
+        assert!(serde_json::from_str::<Extra>(r#"{"temprature":2}"#).is_err());
+    }
+
+    #[test]
+    fn values_without_meaning_are_errors() {
+        for (json, key) in [
+            (r#"{"temperature":0}"#, "temperature"),
+            (r#"{"path_separator":""}"#, "path_separator"),
+            (r#"{"paths":{"7":["a"]}}"#, "paths"),
+            (r#"{"paths":{"0":["a",""]}}"#, "paths"),
+        ] {
+            let extra: Extra = serde_json::from_str(json).unwrap();
+            assert_eq!(extra.check(2).unwrap_err().key, key, "{json}");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Model folders in the Hugging Face layout, used as downloaded: what they
+//! hold, checked once when they are opened, so that everything behind is valid.
+
+mod catalog;
+mod config;
+mod digest;
+mod error;
+mod extra;
+mod folder;
+mod preprocessor;
+mod processors;
+mod size;
+mod taxonomy;
+mod timm;
+
+pub use catalog::{Broken, Catalog};
+pub use error::FolderError;
+pub use folder::ModelFolder;
+pub use preprocessor::{
+    ChannelOrder, Crop, CropRounding, Normalize, Preprocessing, Rescale, Resize,
+};
+pub use size::{Extent, Filter, ResizeTo};
+pub use taxonomy::{Level, Taxonomy};

@@ -1,0 +1,179 @@
+//! From logits to predictions: scores that are probabilities, the best of
+//! them with their labels and paths, and their sums up the tree.
+
+use std::cmp::Ordering;
+
+use aisle_shared::domain::{Activation, ErrorCode, ItemError, Prediction};
+
+use crate::model::{Level, ModelFolder, Taxonomy};
+
+/// A model's postprocessing.
+#[derive(Debug)]
+pub struct Postprocessor {
+    taxonomy: Taxonomy,
+    activation: Activation,
+    temperature: f32,
+}
+
+/// The best categories of one image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ranking {
+    /// Among the labels, best first.
+    pub predictions: Vec<Prediction>,
+    /// At each level above the leaves, root first.
+    pub levels: Vec<Vec<Prediction>>,
+}
+
+impl Postprocessor {
+    /// The postprocessing that a model folder describes.
+    #[must_use]
+    pub fn new(folder: &ModelFolder) -> Self {
+        Self {
+            taxonomy: folder.taxonomy.clone(),
+            activation: folder.activation,
+            temperature: folder.temperature,
+        }
+    }
+
+    /// The best `top_k` categories for one image's logits.
+    ///
+    /// # Errors
+    /// `inference_failed` when a logit is no number.
+    pub fn rank(&self, logits: &[f32], top_k: u32) -> Result<Ranking, ItemError> {
+        if logits.iter().any(|logit| logit.is_nan()) {
+            let detail = "the network answered with something that is no number";
+            return Err(ItemError::new(ErrorCode::InferenceFailed, detail));
+        }
+        let scores = scores(logits, self.activation, self.temperature);
+        let top_k = usize::try_from(top_k).unwrap_or(usize::MAX);
+        let names = self.taxonomy.labels().iter().zip(self.taxonomy.paths());
+        let names: Vec<(&String, &Vec<String>)> = names.collect();
+        let levels = self.taxonomy.levels().iter();
+        Ok(Ranking {
+            predictions: best(&scores, top_k, |place| names.get(place).copied()),
+            levels: levels
+                .map(|level| {
+                    let scores = rolled_up(&scores, level, self.activation);
+                    let name = |place| level.categories.get(place).map(|(l, p)| (l, p));
+                    best(&scores, top_k, name)
+                })
+                .collect(),
+        })
+    }
+}
+
+/// Probabilities: softmax shifted by the largest logit, or sigmoid.
+fn scores(logits: &[f32], activation: Activation, temperature: f32) -> Vec<f32> {
+    match activation {
+        Activation::Sigmoid => {
+            logits.iter().map(|logit| 1.0 / (1.0 + (-logit / temperature).exp())).collect()
+        }
+        Activation::Softmax => {
+            let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let mut powers: Vec<f32> =
+                logits.iter().map(|logit| ((logit - largest) / temperature).exp()).collect();
+            let sum: f32 = powers.iter().sum();
+            powers.iter_mut().for_each(|power| *power /= sum);
+            powers
+        }
+    }
+}
+
+/// A level's scores: what its leaves add up to where exactly one is right,
+/// the best of them where each stands alone.
+fn rolled_up(scores: &[f32], level: &Level, activation: Activation) -> Vec<f32> {
+    let mut rolled = vec![0.0_f32; level.categories.len()];
+    for (score, category) in scores.iter().zip(&level.category_of) {
+        if let Some(place) = category.and_then(|category| rolled.get_mut(category)) {
+            *place = match activation {
+                Activation::Softmax => (*place + score).min(1.0),
+                Activation::Sigmoid => place.max(*score),
+            };
+        }
+    }
+    rolled
+}
+
+/// The best `top_k` by score, ties by place, without sorting the rest.
+fn best<'a>(
+    scores: &[f32],
+    top_k: usize,
+    name: impl Fn(usize) -> Option<(&'a String, &'a Vec<String>)>,
+) -> Vec<Prediction> {
+    let mut ranked: Vec<(usize, f32)> = scores.iter().copied().enumerate().collect();
+    let by_rank = |a: &(usize, f32), b: &(usize, f32)| -> Ordering {
+        b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
+    };
+    if top_k < ranked.len() {
+        ranked.select_nth_unstable_by(top_k, by_rank);
+        ranked.truncate(top_k);
+    }
+    ranked.sort_unstable_by(by_rank);
+    ranked
+        .into_iter()
+        .filter_map(|(place, score)| {
+            let (label, path) = name(place)?;
+            Some(Prediction { label: label.clone(), path: path.clone(), score })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(a: &[f32], b: &[f32]) -> bool {
+        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6)
+    }
+
+    fn names(scores: &[f32], top_k: usize) -> Vec<String> {
+        let labels: Vec<String> = (0..scores.len()).map(|place| place.to_string()).collect();
+        let path = vec![];
+        let predictions = best(scores, top_k, |place| Some((&labels[place], &path)));
+        predictions.into_iter().map(|prediction| prediction.label).collect()
+    }
+
+    #[test]
+    fn softmax_adds_up_to_one() {
+        // numpy: e ** [1, 2, 3] / sum
+        let scores = scores(&[1.0, 2.0, 3.0], Activation::Softmax, 1.0);
+        assert!(close(&scores, &[0.090_030_57, 0.244_728_47, 0.665_240_96]), "{scores:?}");
+    }
+
+    #[test]
+    fn softmax_of_huge_logits_does_not_overflow() {
+        let huge = scores(&[1e30, 1e30, -1e30], Activation::Softmax, 1.0);
+        assert!(close(&huge, &[0.5, 0.5, 0.0]), "{huge:?}");
+        let low = scores(&[-1000.0, -1001.0], Activation::Softmax, 1.0);
+        assert!(close(&low, &[0.731_058_6, 0.268_941_4]), "{low:?}");
+    }
+
+    #[test]
+    fn a_temperature_above_one_evens_scores_out() {
+        let warm = scores(&[0.0, 2.0], Activation::Softmax, 2.0);
+        assert!(close(&warm, &[0.268_941_4, 0.731_058_6]), "{warm:?}");
+    }
+
+    #[test]
+    fn sigmoid_scores_stand_alone() {
+        let scores = scores(&[0.0, 100.0, -100.0], Activation::Sigmoid, 1.0);
+        assert!(close(&scores, &[0.5, 1.0, 0.0]), "{scores:?}");
+    }
+
+    #[test]
+    fn the_best_come_first_and_ties_keep_their_order() {
+        assert_eq!(names(&[0.1, 0.4, 0.2, 0.4, 0.0], 3), ["1", "3", "2"]);
+        assert_eq!(names(&[0.1, 0.4], 9), ["1", "0"]);
+    }
+
+    #[test]
+    fn a_level_has_the_sum_of_its_leaves_or_their_best() {
+        let level = Level {
+            categories: vec![("a".into(), vec!["a".into()]), ("b".into(), vec!["b".into()])],
+            category_of: vec![Some(0), Some(1), Some(0), None],
+        };
+        let leaves = [0.2, 0.3, 0.4, 0.1];
+        assert!(close(&rolled_up(&leaves, &level, Activation::Softmax), &[0.6, 0.3]));
+        assert!(close(&rolled_up(&leaves, &level, Activation::Sigmoid), &[0.4, 0.3]));
+    }
+}

@@ -1,0 +1,251 @@
+//! The network: an ONNX Runtime session that has been held against its model
+//! folder and has run every batch size once before it is used.
+//!
+//! A session belongs to one thread. Batches come in a few fixed sizes only,
+//! because ONNX Runtime pays time and memory for each new shape.
+
+use std::num::NonZeroUsize;
+
+use ort::environment::Environment;
+use ort::session::builder::GraphOptimizationLevel;
+use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
+
+use crate::model::ModelFolder;
+
+/// Where the network runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Provider {
+    /// ONNX Runtime's own CPU provider.
+    #[default]
+    Cpu,
+}
+
+impl Provider {
+    /// The name that stands on results.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+        }
+    }
+}
+
+/// The arithmetic that networks run in.
+pub const PRECISION: &str = "fp32";
+
+/// How a session is set up.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionSettings {
+    /// Where the network runs.
+    pub provider: Provider,
+    /// Threads that share the work of one run.
+    pub threads: NonZeroUsize,
+    /// Images in a batch at most.
+    pub max_batch: NonZeroUsize,
+}
+
+/// Why a network cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// ONNX Runtime refused or failed.
+    #[error(transparent)]
+    Runtime(#[from] ort::Error),
+    /// The network does not take what the preprocessing makes.
+    #[error("the network's input does not fit: {0}")]
+    Input(String),
+    /// The network does not answer with one logit for each label.
+    #[error("the network's output does not fit: {0}")]
+    Output(String),
+}
+
+/// A network, ready to run.
+pub struct Session {
+    inner: ort::session::Session,
+    output: String,
+    labels: usize,
+    /// Height and width of an image.
+    size: [u32; 2],
+    /// Batch sizes, ascending; the first is 1.
+    batch_sizes: Vec<usize>,
+    /// The batch's values, kept from run to run.
+    buffer: Vec<f32>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("output", &self.output)
+            .field("batch_sizes", &self.batch_sizes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Loads a folder's network and runs every batch size once.
+    ///
+    /// # Errors
+    /// When the network cannot be loaded or does not fit the folder.
+    pub(crate) fn load(
+        environment: &Environment,
+        folder: &ModelFolder,
+        settings: SessionSettings,
+    ) -> Result<Self, SessionError> {
+        let Provider::Cpu = settings.provider;
+        let inner = ort::session::Session::builder(environment)?
+            .with_optimization_level(GraphOptimizationLevel::All)
+            .and_then(|builder| builder.with_intra_threads(settings.threads.get()))
+            .and_then(|builder| builder.with_inter_threads(1))
+            .map_err(ort::Error::from)?
+            .commit_from_file(&folder.network)?;
+        let output = folder.preprocessing.output;
+        let size = [output.height, output.width];
+        let batches = check_input(inner.inputs(), size)?;
+        let labels = folder.taxonomy.labels().len();
+        let mut session = Self {
+            output: pick_output(inner.outputs(), folder.logits.as_deref(), labels)?,
+            inner,
+            labels,
+            size,
+            batch_sizes: match batches {
+                Batches::Any => batch_sizes(settings.max_batch.get()),
+                Batches::Single => vec![1],
+            },
+            buffer: Vec::new(),
+        };
+        session.warm_up()?;
+        Ok(session)
+    }
+
+    /// Batch sizes that [`Session::run`] takes, ascending from 1.
+    #[must_use]
+    pub fn batch_sizes(&self) -> &[usize] {
+        &self.batch_sizes
+    }
+
+    /// The logits of each image. The number of images is one of the batch
+    /// sizes; each has three channels of height times width values.
+    ///
+    /// # Errors
+    /// When ONNX Runtime fails, or answers with another shape.
+    pub fn run(&mut self, images: &[&[f32]]) -> Result<Vec<Vec<f32>>, SessionError> {
+        self.buffer.clear();
+        for image in images {
+            self.buffer.extend_from_slice(image);
+        }
+        let [height, width] = self.size.map(|side| side as usize);
+        let shape = [images.len(), 3, height, width];
+        let input = TensorRef::from_array_view((shape, self.buffer.as_slice()))?;
+        let outputs = self.inner.run(ort::inputs![input])?;
+        let logits = outputs
+            .get(&self.output)
+            .ok_or_else(|| SessionError::Output(format!("{} is missing", self.output)))?;
+        let (shape, logits) = logits.try_extract_tensor::<f32>()?;
+        if logits.len() != images.len() * self.labels {
+            return Err(SessionError::Output(format!(
+                "{} has the shape {shape:?} for {} images and {} labels",
+                self.output,
+                images.len(),
+                self.labels
+            )));
+        }
+        Ok(logits.chunks_exact(self.labels).map(<[f32]>::to_vec).collect())
+    }
+
+    fn warm_up(&mut self) -> Result<(), SessionError> {
+        let [height, width] = self.size.map(|side| side as usize);
+        let black = vec![0.0; 3 * height * width];
+        for size in self.batch_sizes.clone() {
+            self.run(&vec![black.as_slice(); size])?;
+        }
+        Ok(())
+    }
+}
+
+/// Powers of two, and the largest batch itself.
+fn batch_sizes(max_batch: usize) -> Vec<usize> {
+    let powers = std::iter::successors(Some(1_usize), |size| size.checked_mul(2));
+    let mut sizes: Vec<usize> = powers.take_while(|size| *size < max_batch).collect();
+    sizes.push(max_batch);
+    sizes
+}
+
+/// How many images a network takes at once.
+#[derive(Debug, PartialEq, Eq)]
+enum Batches {
+    Any,
+    Single,
+}
+
+fn check_input(inputs: &[Outlet], [height, width]: [u32; 2]) -> Result<Batches, SessionError> {
+    let [input] = inputs else {
+        let names: Vec<&str> = inputs.iter().map(Outlet::name).collect();
+        return Err(SessionError::Input(format!("it has the inputs {names:?}, not one")));
+    };
+    let ValueType::Tensor { ty: TensorElementType::Float32, shape, .. } = input.dtype() else {
+        return Err(SessionError::Input(format!("{} is {}", input.name(), input.dtype())));
+    };
+    let free_or = |dimension: i64, wanted: u32| dimension < 0 || dimension == i64::from(wanted);
+    match **shape {
+        [batch, channels, h, w]
+            if free_or(batch, 1)
+                && free_or(channels, 3)
+                && free_or(h, height)
+                && free_or(w, width) =>
+        {
+            Ok(if batch < 0 { Batches::Any } else { Batches::Single })
+        }
+        _ => Err(SessionError::Input(format!(
+            "{} takes {shape:?}, and the preprocessing makes [batch, 3, {height}, {width}]",
+            input.name()
+        ))),
+    }
+}
+
+/// The output that the folder names, else `logits`, else the first with one
+/// value for each label.
+fn pick_output(
+    outputs: &[Outlet],
+    named: Option<&str>,
+    labels: usize,
+) -> Result<String, SessionError> {
+    let find = |name: &str| outputs.iter().find(|output| output.name() == name);
+    let picked = match named {
+        Some(name) => find(name),
+        None => find("logits").or_else(|| outputs.iter().find(|o| width_of(o) == Some(labels))),
+    };
+    let Some(output) = picked else {
+        let names: Vec<&str> = outputs.iter().map(Outlet::name).collect();
+        let wanted = named.map_or(format!("one of {labels} values"), |name| format!("{name:?}"));
+        return Err(SessionError::Output(format!("there is no {wanted} among {names:?}")));
+    };
+    match width_of(output) {
+        Some(width) if width != labels => Err(SessionError::Output(format!(
+            "{} has {width} values, and id2label has {labels} labels",
+            output.name()
+        ))),
+        Some(_) | None => Ok(output.name().to_owned()),
+    }
+}
+
+/// Values for each image, where the graph says it.
+fn width_of(output: &Outlet) -> Option<usize> {
+    match output.dtype() {
+        ValueType::Tensor { shape, .. } => match **shape {
+            [_, width] => usize::try_from(width).ok(),
+            _ => None,
+        },
+        ValueType::Sequence(_) | ValueType::Map { .. } | ValueType::Optional(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batch_sizes_are_powers_of_two_up_to_the_largest() {
+        assert_eq!(batch_sizes(1), [1]);
+        assert_eq!(batch_sizes(8), [1, 2, 4, 8]);
+        assert_eq!(batch_sizes(12), [1, 2, 4, 8, 12]);
+    }
+}
