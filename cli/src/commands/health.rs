@@ -56,7 +56,8 @@ mod tests {
             assert!(request[..length].starts_with(b"GET /health/ready HTTP/1.1\r\n"));
             stream.write_all(answer.as_bytes()).await.unwrap();
         };
-        tokio::join!(run(&HealthArgs { url }), server).0
+        let args = HealthArgs { url };
+        tokio::join!(run(&args), server).0
     }
 
     #[tokio::test]

@@ -88,7 +88,7 @@ fn progress(images: usize) -> ProgressBar {
     if images < MANY || !stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{bar:32} {pos}/{len} images, {per_sec}, {eta} left");
+    let style = ProgressStyle::with_template("{bar:32} {pos}/{len} images, {eta} left");
     let bar = ProgressBar::new(u64::try_from(images).unwrap_or(u64::MAX))
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.enable_steady_tick(Duration::from_millis(200));
