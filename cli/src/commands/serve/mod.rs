@@ -72,7 +72,7 @@ impl Settings {
     /// # Errors
     /// When there is no models folder.
     fn worker(&self) -> anyhow::Result<aisle_worker::WorkerSettings> {
-        let defaults = aisle_worker::WorkerSettings::new(self.models_folder()?, self.ort_lib());
+        let defaults = aisle_worker::WorkerSettings::new(self.models_folder()?, self.ort_lib()?);
         Ok(aisle_worker::WorkerSettings {
             threads: self.threads.unwrap_or(defaults.threads),
             max_batch: self.max_batch,
