@@ -41,7 +41,7 @@ pub(crate) struct ClassifyArgs {
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 
-    /// Model to use; without it, the default model.
+    /// Model to use; without it, the default model, or the only one.
     #[arg(long, value_name = "NAME")]
     pub(crate) model: Option<String>,
 

@@ -1,5 +1,22 @@
+//! The binary `aisle`: settings, wiring, sub-commands.
+
 mod args;
+mod commands;
+mod models;
+mod ort_lib;
+mod output;
 mod settings;
-fn main() {
-    let _ = <args::Cli as clap::Parser>::parse();
+mod stopping;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = args::Cli::parse();
+    match commands::run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => output::failure(&error),
+    }
 }

@@ -1,7 +1,8 @@
 //! The one place that writes to the terminal. Answers go to standard output,
 //! remarks to standard error, so that answers can be piped.
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
 
 /// Writes an answer, a line of its own.
 ///
@@ -16,10 +17,16 @@ pub(crate) fn answer(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// Writes a remark, a line of its own.
-pub(crate) fn remark(text: &str) {
+/// Says why a command failed. Nobody reading on (`aisle models | head`) is no
+/// failure.
+pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
+    let io_error = error.downcast_ref::<io::Error>();
+    if io_error.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe) {
+        return ExitCode::SUCCESS;
+    }
     // There is no one left to tell when even this cannot be written.
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "aisle: {error:#}");
+    ExitCode::FAILURE
 }
 
 /// Rows as a table: columns two spaces apart, each as wide as its widest cell.

@@ -5,6 +5,9 @@
 # usage: ort.sh [REQUIREMENTS [FOLDER]]
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
+# A library of one's own, named in the settings, is used as it is.
+if [ $# = 0 ] && [ -f "${AISLE_ORT_LIB:-}" ]; then exit 0; fi
+
 requirements="${1:-$ROOT/scripts/setup/onnxruntime.txt}"
 target="${2:-$RUNTIME/onnxruntime}"
 key="$(digest "$requirements") $(uname -m) $target"

@@ -31,7 +31,8 @@ async fn status(url: &Url) -> anyhow::Result<String> {
     // An IPv6 literal stands in brackets in a URL, and without them here.
     let address = (host.trim_matches(['[', ']']), port);
     let mut stream = BufReader::new(TcpStream::connect(address).await?);
-    let request = format!("GET {} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n", url.path());
+    let request =
+        format!("GET {} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n", url.path());
     stream.write_all(request.as_bytes()).await?;
     let mut line = String::new();
     stream.read_line(&mut line).await?;
@@ -55,7 +56,8 @@ mod tests {
             assert!(request[..length].starts_with(b"GET /health/ready HTTP/1.1\r\n"));
             stream.write_all(answer.as_bytes()).await.unwrap();
         };
-        tokio::join!(run(&HealthArgs { url }), server).0
+        let args = HealthArgs { url };
+        tokio::join!(run(&args), server).0
     }
 
     #[tokio::test]

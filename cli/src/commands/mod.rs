@@ -1,7 +1,36 @@
 //! The sub-commands, one module each.
 
-pub(crate) mod classify;
-pub(crate) mod health;
-pub(crate) mod models;
-pub(crate) mod openapi;
-pub(crate) mod serve;
+mod classify;
+mod health;
+mod models;
+mod openapi;
+mod serve;
+
+use std::future::Future;
+
+use anyhow::Context;
+
+use crate::args::Command;
+
+/// Threads that carry requests, store traffic and downloads. Images have
+/// threads of their own, so that answers stay quick while networks run.
+const ASYNC_THREADS: usize = 2;
+
+/// Does what was asked.
+pub(crate) fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve(args) => wait_for(serve::serve(args)),
+        Command::Api(args) => wait_for(serve::api(args)),
+        Command::Worker(args) => wait_for(serve::worker(args)),
+        Command::Classify(args) => classify::run(args),
+        Command::Models(args) => models::run(args),
+        Command::Openapi => openapi::run(),
+        Command::Health(args) => wait_for(health::run(&args)),
+    }
+}
+
+fn wait_for(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(ASYNC_THREADS).enable_all().build();
+    runtime.context("the async runtime")?.block_on(work)
+}

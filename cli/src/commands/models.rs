@@ -12,7 +12,7 @@ use crate::output;
 use crate::settings::Settings;
 
 /// Characters of a version that tell versions apart for people.
-const SHORT_VERSION: usize = 12;
+const SHORT_VERSION: usize = "sha256:".len() + 12;
 
 /// A line of the list.
 #[derive(Debug, Serialize)]

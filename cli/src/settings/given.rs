@@ -90,8 +90,8 @@ impl<'de> Deserialize<'de> for Given {
 struct FromFile;
 
 impl FromFile {
-    fn given(text: impl ToString) -> Given {
-        Given { text: text.to_string(), source: Source::File }
+    fn given(text: String) -> Given {
+        Given { text, source: Source::File }
     }
 }
 
@@ -103,18 +103,18 @@ impl de::Visitor<'_> for FromFile {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Given, E> {
-        Ok(Self::given(text))
+        Ok(Self::given(text.to_owned()))
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<Given, E> {
-        Ok(Self::given(number))
+        Ok(Self::given(number.to_string()))
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Given, E> {
-        Ok(Self::given(number))
+        Ok(Self::given(number.to_string()))
     }
 
     fn visit_bool<E: de::Error>(self, truth: bool) -> Result<Given, E> {
-        Ok(Self::given(truth))
+        Ok(Self::given(truth.to_string()))
     }
 }

@@ -45,7 +45,7 @@ pub(crate) struct Layer {
 
     /// The ONNX Runtime library, version 1.24 or newer. Without it, the
     /// library in `.runtime/onnxruntime` of the working folder or beside the
-    /// program, else the one that the system's loader finds.
+    /// program, else the one in the system's library folders.
     #[arg(long, env = "AISLE_ORT_LIB", value_name = "FILE")]
     #[arg(value_parser = GivenParser)]
     pub(crate) ort_lib: Option<Given>,

@@ -17,4 +17,4 @@ mod example;
 pub(crate) use layer::Layer;
 pub(crate) use problem::Problems;
 pub(crate) use resolve::{Settings, SettingsArgs};
-pub(crate) use values::{BlobsSetting, LogSetting, RedisUrl, StoreSetting};
+pub(crate) use values::{BlobsSetting, LogSetting, StoreSetting};

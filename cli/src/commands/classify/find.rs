@@ -13,13 +13,13 @@ const EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "webp", "gif"];
 /// not followed, so the search ends.
 ///
 /// # Errors
-/// When a path does not exist, a folder cannot be read, or nothing is found.
+/// When a folder cannot be read, or nothing is found. A file that does not
+/// exist is found out about when it is read, like one that is broken.
 pub(super) fn images(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for path in paths {
-        let here = || path.display().to_string();
-        if path.metadata().with_context(here)?.is_dir() {
-            search(path, &mut found).with_context(here)?;
+        if path.is_dir() {
+            search(path, &mut found).with_context(|| path.display().to_string())?;
         } else {
             found.push(path.clone());
         }
@@ -67,9 +67,9 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_does_not_exist_is_named() {
-        let error = images(&["nowhere.jpg".into()]).unwrap_err();
-        assert!(error.to_string().contains("nowhere.jpg"));
+    fn a_file_that_does_not_exist_does_not_stop_the_others() {
+        let all = images(&["nowhere.jpg".into(), "nowhere.png".into()]).unwrap();
+        assert_eq!(all.len(), 2);
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(crate) fn run(args: ClassifyArgs) -> anyhow::Result<()> {
         threads: settings.threads.unwrap_or_else(aisle_worker::default_threads),
         max_batch: settings.max_batch,
         image_limits: limits.clone(),
-        ..ClassifierSettings::new(settings.models_folder()?, settings.ort_lib())
+        ..ClassifierSettings::new(settings.models_folder()?, settings.ort_lib()?)
     })?;
     let form = if args.json { report::as_json } else { report::as_text };
     let progress = progress(images.len());
@@ -88,7 +88,7 @@ fn progress(images: usize) -> ProgressBar {
     if images < MANY || !stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{bar:32} {pos}/{len} images, {per_sec}, {eta} left");
+    let style = ProgressStyle::with_template("{bar:32} {pos}/{len} images, {eta} left");
     let bar = ProgressBar::new(u64::try_from(images).unwrap_or(u64::MAX))
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.enable_steady_tick(Duration::from_millis(200));

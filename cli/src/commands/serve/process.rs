@@ -1,0 +1,117 @@
+//! What the parts of a serving process share, and how they end together.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use aisle_api::{ApiSettings, ApiState};
+use aisle_shared::fetch::{FetchPolicy, Fetcher};
+use aisle_shared::telemetry::{LogFormat, MetricsHandle, init_logging, install_metrics};
+use aisle_shared::upkeep::Upkeep;
+use aisle_worker::Worker;
+use anyhow::Context;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::monitor::{self, Monitored};
+use crate::settings::{LogSetting, Settings, SettingsArgs};
+use crate::stopping::{StopSignals, part};
+use crate::wiring::{self, Backends};
+
+/// Reads the settings and sets logs and metrics up.
+pub(super) fn prepare(args: SettingsArgs) -> anyhow::Result<(Settings, MetricsHandle)> {
+    let settings = Settings::resolve(args)?;
+    let format = match settings.log_format {
+        LogSetting::Text => LogFormat::Text,
+        LogSetting::Json => LogFormat::Json,
+    };
+    init_logging(format, &settings.log).context("log (AISLE_LOG)")?;
+    let metrics = install_metrics().context("metrics")?;
+    Ok((settings, metrics))
+}
+
+/// A running process: its parts begin here and end at `stop`.
+pub(super) struct Process {
+    settings: Settings,
+    backends: Backends,
+    metrics: MetricsHandle,
+    stop: CancellationToken,
+    upkeep_stop: CancellationToken,
+    upkeep: JoinHandle<()>,
+}
+
+impl Process {
+    /// Opens the store and begins its upkeep; from here on signals stop the
+    /// process in good order.
+    pub(super) async fn start(settings: Settings, metrics: MetricsHandle) -> anyhow::Result<Self> {
+        let backends = wiring::open(&settings).await?;
+        let stop = CancellationToken::new();
+        StopSignals::listen()?.cancel(stop.clone());
+        let upkeep =
+            Upkeep { store: Arc::clone(&backends.store), blobs: Arc::clone(&backends.blobs) };
+        let upkeep_stop = CancellationToken::new();
+        let upkeep = tokio::spawn(upkeep.run(upkeep_stop.clone()));
+        Ok(Self { settings, backends, metrics, stop, upkeep_stop, upkeep })
+    }
+
+    /// Serves the API until the process stops.
+    pub(super) async fn api(
+        &self,
+        listener: TcpListener,
+        needs_worker: bool,
+    ) -> anyhow::Result<()> {
+        let metrics = self.metrics.clone();
+        let state = ApiState {
+            store: Arc::clone(&self.backends.store),
+            blobs: Arc::clone(&self.backends.blobs),
+            settings: ApiSettings {
+                default_model: self.settings.default_model.clone(),
+                retention: self.settings.retention,
+                max_attempts: self.settings.max_attempts,
+                fetch_policy: self.fetch_policy(),
+                needs_worker,
+                shutdown_grace: self.settings.grace,
+                ..ApiSettings::default()
+            },
+            metrics: Arc::new(move || metrics.render()),
+        };
+        let served = aisle_api::serve(listener, state, self.stop.clone());
+        part(served, &self.stop).await.context("the API stopped")
+    }
+
+    /// Works on jobs until the process stops.
+    pub(super) async fn worker(&self, worker: Worker) -> anyhow::Result<()> {
+        let fetcher = Fetcher::new(self.fetch_policy()).context("the client for image URLs")?;
+        let worked = worker.run(
+            Arc::clone(&self.backends.store),
+            Arc::clone(&self.backends.blobs),
+            Arc::new(fetcher),
+            self.stop.clone(),
+        );
+        part(worked, &self.stop).await.context("the worker stopped")
+    }
+
+    /// Answers health checks and metrics for a process without an API.
+    pub(super) async fn monitor(&self, listener: Option<TcpListener>) -> anyhow::Result<()> {
+        let Some(listener) = listener else { return Ok(()) };
+        let monitored =
+            Monitored { store: Arc::clone(&self.backends.store), metrics: self.metrics.clone() };
+        let served = monitor::serve(listener, monitored, self.stop.clone());
+        part(served, &self.stop).await.context("the health check stopped")
+    }
+
+    /// Ends the upkeep and closes the store.
+    pub(super) async fn close(self) {
+        self.upkeep_stop.cancel();
+        if let Err(error) = self.upkeep.await {
+            tracing::error!(%error, "the upkeep ended badly");
+        }
+        tracing::info!("stopped");
+    }
+
+    fn fetch_policy(&self) -> FetchPolicy {
+        FetchPolicy {
+            danger_allow_private_networks: self.settings.danger_allow_private_networks,
+            ..FetchPolicy::default()
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Which store and which blobs: the only place that knows the backends.
+
+use std::sync::Arc;
+
+use aisle_shared::blob::{BlobStore, FileBlobs};
+use aisle_shared::clock::Clock;
+use aisle_shared::store::{RedisOptions, RedisStore, SqliteOptions, SqliteStore, Store};
+use anyhow::{Context, bail};
+
+use crate::settings::{BlobsSetting, Settings, StoreSetting};
+
+/// Folder of uploads in the data folder.
+const UPLOADS: &str = "uploads";
+
+/// Where jobs and uploads are kept.
+pub(crate) struct Backends {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) blobs: Arc<dyn BlobStore>,
+}
+
+/// Opens what the settings name.
+///
+/// # Errors
+/// When it cannot be opened or reached, or is not set up as it has to be.
+pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Backends> {
+    let files = || FileBlobs::open(settings.data.join(UPLOADS)).context("uploads (AISLE_DATA)");
+    match (&settings.store, settings.blobs) {
+        (StoreSetting::Sqlite(path), BlobsSetting::Files) => {
+            let store = SqliteStore::open(SqliteOptions {
+                path: path.clone(),
+                max_live_items: settings.max_queue_items,
+                clock: Clock::Store,
+            })
+            .with_context(|| format!("the store {} (AISLE_STORE)", path.display()))?;
+            Ok(Backends { store: Arc::new(store), blobs: Arc::new(files()?) })
+        }
+        (StoreSetting::Sqlite(_), BlobsSetting::Redis) => {
+            bail!("uploads cannot be in Redis when the store is a SQLite file")
+        }
+        (StoreSetting::Redis(url), kind) => {
+            let store = RedisStore::connect(RedisOptions {
+                url: url.reveal().to_owned(),
+                max_live_items: settings.max_queue_items,
+                danger_allow_volatile: settings.danger_allow_volatile_redis,
+                clock: Clock::Store,
+            })
+            .await
+            .with_context(|| format!("the store {url} (AISLE_STORE)"))?;
+            let blobs: Arc<dyn BlobStore> = match kind {
+                BlobsSetting::Files => Arc::new(files()?),
+                BlobsSetting::Redis => Arc::new(store.blobs()),
+            };
+            Ok(Backends { store: Arc::new(store), blobs })
+        }
+    }
+}
