@@ -19,9 +19,10 @@ use std::time::{Duration, Instant};
 
 use aisle_tests::harness::Backend;
 use aisle_tests::pictures::{Colour, picture};
-use aisle_tests::places::{files_below, shared_folder};
+use aisle_tests::places::{files_below, runtime_library, shared_folder};
 use aisle_tests::service::{Processes, Service};
 use aisle_tests::tiny_model;
+use aisle_worker::{Classifier, ClassifierSettings};
 use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
 use image::ImageFormat;
@@ -31,12 +32,14 @@ const ROUNDS: usize = 5;
 const PICTURES: usize = 400;
 const CLIENTS: usize = 16;
 const LATENCY_SAMPLES: usize = 100;
+const PICTURES_AT_ONCE: usize = 64;
+const TOP_K: u32 = 5;
 
 #[tokio::main]
 async fn main() {
     let subject = Subject::find();
     println!("{} · {PICTURES} pictures · {ROUNDS} rounds · {CLIENTS} clients", subject.what);
-    let bare = Bare::load(&subject);
+    let mut bare = Bare::load(&subject);
     let services = [
         ("SQLite, one process", service(Backend::Sqlite, Processes::One, &subject).await),
         ("Redis, API and worker", service(Backend::Redis, Processes::Apart, &subject).await),
@@ -57,10 +60,10 @@ async fn main() {
     }
 
     println!("\nlatency, one client, ms                 p50    p99   added to the bare p50");
-    let alone = percentiles(bare.latencies(&subject.pictures));
+    let alone = percentiles(&bare.latencies(&subject.pictures));
     latency_row("bare limit", alone, alone);
     for (name, service) in &services {
-        latency_row(name, percentiles(one_client(service, &subject.pictures).await), alone);
+        latency_row(name, percentiles(&one_client(service, &subject.pictures).await), alone);
     }
 }
 
@@ -93,6 +96,37 @@ impl Subject {
             model: "tiny",
             pictures: pictures.into_iter().map(Bytes::from).cycle().take(PICTURES).collect(),
         }
+    }
+}
+
+/// The bare limit: the worker's own stages with nothing around them.
+struct Bare(Classifier);
+
+impl Bare {
+    fn load(subject: &Subject) -> Self {
+        let models = subject.models.join(subject.model);
+        let settings = ClassifierSettings::new(models, runtime_library());
+        Self(Classifier::load(&settings).expect("a network"))
+    }
+
+    fn images_per_second(&mut self, pictures: &[Bytes]) -> f64 {
+        let started = Instant::now();
+        for part in pictures.chunks(PICTURES_AT_ONCE) {
+            let answers = self.0.classify(part, TOP_K);
+            assert!(answers.iter().all(Result::is_ok), "every picture is classified");
+        }
+        pictures.len() as f64 / started.elapsed().as_secs_f64()
+    }
+
+    fn latencies(&mut self, pictures: &[Bytes]) -> Vec<Duration> {
+        let alone = pictures.chunks(1).take(LATENCY_SAMPLES);
+        let timed = alone.map(|picture| {
+            let started = Instant::now();
+            let answers = self.0.classify(picture, TOP_K);
+            assert!(answers.iter().all(Result::is_ok), "every picture is classified");
+            started.elapsed()
+        });
+        timed.collect()
     }
 }
 
@@ -193,7 +227,7 @@ fn range(values: &[f64]) -> (f64, f64) {
 }
 
 /// p50 and p99 in milliseconds.
-fn percentiles(latencies: Vec<Duration>) -> (f64, f64) {
+fn percentiles(latencies: &[Duration]) -> (f64, f64) {
     let mut millis: Vec<f64> = latencies.iter().map(|time| time.as_secs_f64() * 1e3).collect();
     millis.sort_by(f64::total_cmp);
     (millis[millis.len() / 2], millis[millis.len() * 99 / 100])

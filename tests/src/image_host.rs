@@ -29,7 +29,8 @@ impl ImageHost {
                 tokio::spawn(async move {
                     let mut head = vec![0; 8192];
                     let read = stream.read(&mut head).await.unwrap_or(0);
-                    let request = String::from_utf8_lossy(&head[..read]).into_owned();
+                    head.truncate(read);
+                    let request = String::from_utf8_lossy(&head).into_owned();
                     let path = request.split(' ').nth(1).unwrap_or("/");
                     let (status, body) = match pictures.get(path) {
                         Some(body) => ("200 OK", body.as_slice()),

@@ -6,6 +6,7 @@
 //! gets a Redis of its own, and fails where there is none.
 #![expect(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
     reason = "a harness fails by panicking, and tests print what they skip"

@@ -51,3 +51,19 @@ pub fn python() -> PathBuf {
     assert!(python.exists(), "{} is absent: `make setup-tests` brings it", python.display());
     python
 }
+
+/// The ONNX Runtime library of the set-up step.
+///
+/// # Panics
+/// When it is absent: no network runs without.
+#[must_use]
+pub fn runtime_library() -> PathBuf {
+    let folder = repository().join(".runtime/onnxruntime");
+    let is_library = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("libonnxruntime.so")
+    };
+    let files = if folder.is_dir() { files_below(&folder) } else { Vec::new() };
+    let library = files.into_iter().find(is_library);
+    library.unwrap_or_else(|| panic!("no library in {}: `make setup` brings it", folder.display()))
+}
