@@ -107,7 +107,7 @@ async fn open(
     Ok(match place {
         Place::Sqlite(folder) => {
             let path = database(folder.path());
-            Arc::new(SqliteStore::open(SqliteOptions { path, max_live_items, clock }).await?)
+            Arc::new(SqliteStore::open(SqliteOptions { path, max_live_items, clock })?)
         }
         Place::Redis(server) => {
             let options = RedisOptions {

@@ -304,8 +304,7 @@ impl Reference {
                     job.bury(index, ItemError::new(ErrorCode::WorkerLost, ""), now);
                     dead.insert(of_job);
                 } else {
-                    job.item(index).state =
-                        State::Waiting { solo: true, due: now, fresh: false };
+                    job.item(index).state = State::Waiting { solo: true, due: now, fresh: false };
                     requeued.insert(of_job);
                 }
             }
