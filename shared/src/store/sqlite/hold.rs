@@ -8,7 +8,7 @@ use super::ending::{Ending, end_canceled, end_dead, end_item};
 use super::lane::model_of;
 use super::step::Step;
 use crate::domain::{ItemError, ItemRef, Timestamp};
-use crate::store::{Extended, Lease, Recorded, Retried, StoreError};
+use crate::store::{Extended, LONGEST_LEASE, Lease, Recorded, Retried, StoreError};
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ pub(super) fn extend(
     by: Duration,
 ) -> Result<Extended, StoreError> {
     let mut extended = Extended::default();
-    let until = step.now.lease_until(by);
+    let until = step.now.lease_until(by.min(LONGEST_LEASE));
     for lease in held {
         match holding(step, lease)? {
             Holding::Held(item) => {

@@ -10,7 +10,7 @@ use super::ending::{end_canceled, end_dead};
 use super::lane::model_of;
 use super::step::Step;
 use crate::domain::{ErrorCode, ItemError, ItemRef, WorkerId};
-use crate::store::{MAX_CRASHES, MAX_SOLO_CRASHES, Reaped, StoreError};
+use crate::store::{LONGEST_LEASE, MAX_CRASHES, MAX_SOLO_CRASHES, Reaped, StoreError};
 
 /// Takes up to `limit` leases back, those of the dead first.
 pub(super) fn reap(
@@ -26,7 +26,9 @@ pub(super) fn reap(
         take_back(step, held, &mut reaped)?;
     }
     let left = limit.saturating_sub(count(&reaped));
-    let over = rows(step, RUN_OUT, params![step.now.boot, step.now.since_boot_ms, left])?;
+    let impossible = step.now.lease_until(2 * LONGEST_LEASE);
+    let over = params![step.now.boot, step.now.since_boot_ms, impossible, left];
+    let over = rows(step, RUN_OUT, over)?;
     take_back(step, over, &mut reaped)?;
     Ok(reaped)
 }
@@ -47,7 +49,8 @@ pub(super) const RUN_OUT: &str = "
     SELECT i.job, i.idx, i.lane, i.crashes, i.solo_crashes, i.solo, j.cancel_requested,
            i.lease_boot <> ?1, i.attempts >= j.max_attempts
     FROM items i INDEXED BY items_running CROSS JOIN jobs j ON j.id = i.job
-    WHERE i.state = 'running' AND (i.lease_boot <> ?1 OR i.lease_until <= ?2) LIMIT ?3";
+    WHERE i.state = 'running' AND (i.lease_boot <> ?1 OR i.lease_until <= ?2
+                                  OR i.lease_until > ?3) LIMIT ?4";
 
 struct Abandoned {
     item: ItemRef,
