@@ -39,7 +39,7 @@ const ONLY_IN: [(&str, &[&str]); 9] = [
 
 /// Types that name a backend, and the places that may know them.
 const BACKENDS: [&str; 2] = ["SqliteStore", "RedisStore"];
-const KNOW_BACKENDS: [&str; 3] = ["shared/src/store", "cli/src/wiring", "tests"];
+const KNOW_BACKENDS: [&str; 3] = ["shared", "cli/src/wiring", "tests"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()

@@ -13,6 +13,8 @@ mod submit;
 mod verbs;
 mod wake;
 
+use std::time::Duration;
+
 pub use error::StoreError;
 pub use redis::{RedisOptions, RedisStore};
 pub(crate) use redis::{Server as RedisServer, Shard};
@@ -39,3 +41,8 @@ pub const MAX_SOLO_CRASHES: u32 = 2;
 
 /// Crashes of workers that held an item, in all, before it is a dead letter.
 pub const MAX_CRASHES: u32 = 10;
+
+/// The longest lease that is granted; a longer wish is cut to it. One that
+/// runs out later than twice this from now was written by a clock that was
+/// wrong, and is taken back.
+pub const LONGEST_LEASE: Duration = Duration::from_secs(60 * 60);

@@ -25,7 +25,15 @@ pub async fn submit(
     let enqueued = store.open(job, total).await?;
     let mut first = 0;
     for chunk in items.chunks(MAX_ITEMS_PER_CALL) {
-        store.append(&job.id, first, chunk).await?;
+        let appended = store.append(&job.id, first, chunk).await;
+        if enqueued == Enqueued::Replayed
+            && matches!(appended, Err(StoreError::NotFound))
+            && store.existing(&[job.id]).await?.contains(&job.id)
+        {
+            // Sealed the first time: it is whole.
+            return Ok(enqueued);
+        }
+        appended?;
         first += u32::try_from(chunk.len()).unwrap_or(u32::MAX);
     }
     store.seal(&job.id).await?;

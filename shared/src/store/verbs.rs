@@ -332,7 +332,8 @@ pub trait Store: Send + Sync + 'static {
     // ---- upkeep: any process, at any time, more than one at once ----
 
     /// Takes up to `limit` expired leases (and those of workers known to be
-    /// dead) back: ready again and solo, or dead after too many crashes.
+    /// dead) back: ready again and solo, or dead after too many crashes or
+    /// with their attempts spent.
     ///
     /// # Errors
     /// Only those of the store itself.

@@ -9,6 +9,10 @@ use tokio::sync::{Notify, watch};
 
 use crate::domain::{JobId, ModelName};
 
+/// Delayed items come due unannounced, and news from other processes may be
+/// missed, so no wait for work is longer.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
 /// Who waits for what.
 #[derive(Debug, Default)]
 pub struct Wakers {
@@ -62,7 +66,7 @@ impl Wakers {
     pub async fn wait_for_work(&self, model: &ModelName, timeout: Duration) {
         let notify = self.work_notify(model);
         // Waking falsely or late is allowed, so how the wait ended is no matter.
-        let _ = tokio::time::timeout(timeout, notify.notified()).await;
+        let _ = tokio::time::timeout(timeout.min(LONGEST_WAIT), notify.notified()).await;
     }
 
     fn work_notify(&self, model: &ModelName) -> Arc<Notify> {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::super::{
-    ClaimRequest, Claimed, Extended, Lease, LeaseToken, MAX_OUTCOME_BYTES, Recorded, Retried,
-    StoreError,
+    ClaimRequest, Claimed, Extended, LONGEST_LEASE, Lease, LeaseToken, MAX_OUTCOME_BYTES, Recorded,
+    Retried, StoreError,
 };
 use super::intake::unknown_word;
 use super::keys::Shard;
@@ -18,10 +18,6 @@ const ITEMS_PER_CALL: usize = 256;
 
 /// Bytes of outcomes after which a script call takes no more.
 const BYTES_PER_CALL: usize = 8 * MAX_OUTCOME_BYTES;
-
-/// The longest lease that is granted. One that runs out later than twice
-/// this from now was written before the server's clock was set back.
-pub(super) const LONGEST_LEASE: Duration = Duration::from_secs(60 * 60);
 
 /// An item as the claim script tells it: reference, token, attempt, attempts
 /// allowed, whether solo, source, options, when its job was created.

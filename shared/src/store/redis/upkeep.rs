@@ -1,7 +1,6 @@
 //! The verbs of housekeeping.
 
-use super::super::{MAX_CRASHES, MAX_SOLO_CRASHES, Reaped, StoreError, Swept};
-use super::holding::LONGEST_LEASE;
+use super::super::{LONGEST_LEASE, MAX_CRASHES, MAX_SOLO_CRASHES, Reaped, StoreError, Swept};
 use super::intake::unknown_word;
 use super::keys::Shard;
 use super::records::{canceled, read, worker_lost};

@@ -10,7 +10,7 @@ use super::lane::{Lane, model_of};
 use super::step::Step;
 use super::values::Json;
 use crate::domain::{ItemRef, ItemSource, JobOptions, ModelName, Priority, Timestamp};
-use crate::store::{ClaimRequest, Claimed, Lease, LeaseToken, StoreError};
+use crate::store::{ClaimRequest, Claimed, LONGEST_LEASE, Lease, LeaseToken, StoreError};
 
 /// Delayed items that one claim brings back at most.
 const PROMOTED_PER_CLAIM: i64 = 100;
@@ -191,7 +191,7 @@ fn take(
             token,
             request.worker,
             step.now.boot,
-            step.now.lease_until(request.lease),
+            step.now.lease_until(request.lease.min(LONGEST_LEASE)),
         ])?;
     if ready.queued {
         let started = step

@@ -8,7 +8,7 @@ use super::ending::{Ending, end_canceled, end_dead, end_item};
 use super::lane::model_of;
 use super::step::Step;
 use crate::domain::{ItemError, ItemRef, Timestamp};
-use crate::store::{Extended, Lease, Recorded, Retried, StoreError};
+use crate::store::{Extended, LONGEST_LEASE, Lease, Recorded, Retried, StoreError};
 
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ enum Holding {
     Held(Held),
     /// The item has ended.
     Gone,
+    /// The item waits for the very retry that this lease asked for.
+    Delayed,
     /// The item is not this lease's.
     Fenced,
 }
@@ -32,7 +34,7 @@ struct Held {
 fn holding(step: &Step<'_>, lease: &Lease) -> Result<Holding, StoreError> {
     let mut select = step.db.prepare_cached(
         "SELECT i.state = 'running' AND i.token IS ?3, i.lane, i.attempts, j.max_attempts,
-                j.cancel_requested
+                j.cancel_requested, i.state = 'delayed' AND i.token IS ?3
          FROM items i CROSS JOIN jobs j ON j.id = i.job WHERE i.job = ?1 AND i.idx = ?2",
     )?;
     let ItemRef { job, index } = lease.item;
@@ -43,7 +45,13 @@ fn holding(step: &Step<'_>, lease: &Lease) -> Result<Holding, StoreError> {
             max_attempts: row.get(3)?,
             canceled: row.get(4)?,
         };
-        Ok(if row.get(0)? { Holding::Held(held) } else { Holding::Fenced })
+        Ok(if row.get(0)? {
+            Holding::Held(held)
+        } else if row.get(5)? {
+            Holding::Delayed
+        } else {
+            Holding::Fenced
+        })
     });
     Ok(row.optional()?.unwrap_or(Holding::Gone))
 }
@@ -55,7 +63,7 @@ pub(super) fn extend(
     by: Duration,
 ) -> Result<Extended, StoreError> {
     let mut extended = Extended::default();
-    let until = step.now.lease_until(by);
+    let until = step.now.lease_until(by.min(LONGEST_LEASE));
     for lease in held {
         match holding(step, lease)? {
             Holding::Held(item) => {
@@ -69,7 +77,7 @@ pub(super) fn extend(
                     extended.canceled.push(lease.item);
                 }
             }
-            Holding::Gone | Holding::Fenced => extended.lost.push(lease.item),
+            Holding::Gone | Holding::Delayed | Holding::Fenced => extended.lost.push(lease.item),
         }
     }
     Ok(extended)
@@ -84,7 +92,7 @@ pub(super) fn complete(
         Ok(match holding(step, lease)? {
             Holding::Held(_) => Recorded::Stored { job_ended: end_item(step, lease.item, ending)? },
             Holding::Gone => Recorded::Gone,
-            Holding::Fenced => Recorded::Fenced,
+            Holding::Delayed | Holding::Fenced => Recorded::Fenced,
         })
     };
     endings.iter().map(record).collect()
@@ -101,6 +109,8 @@ pub(super) fn retry(
     Ok(match holding(step, lease)? {
         Holding::Gone => Retried::Gone,
         Holding::Fenced => Retried::Fenced,
+        // The same call came before, and its answer was lost on the way.
+        Holding::Delayed => Retried::Delayed,
         Holding::Held(held) if held.canceled => {
             Retried::Canceled { job_ended: end_canceled(step, item)? }
         }
@@ -125,18 +135,19 @@ pub(super) fn release(step: &mut Step<'_>, held: &[Lease]) -> Result<(), StoreEr
                 give_back(step, lease.item)?;
                 step.changes.work(model_of(step.db, item.lane)?);
             }
-            Holding::Gone | Holding::Fenced => {}
+            Holding::Gone | Holding::Delayed | Holding::Fenced => {}
         }
     }
     Ok(())
 }
 
-/// A worker that could say so itself was not taken down by the item, so the
+/// The token stays, so that the same call is known when it is repeated. A
+/// worker that could say so itself was not taken down by the item, so the
 /// item need not run alone any longer.
 fn delay(step: &Step<'_>, item: ItemRef, due: Timestamp) -> Result<(), StoreError> {
     step.db
         .prepare_cached(
-            "UPDATE items SET state = 'delayed', due = ?3, solo = 0, token = NULL,
+            "UPDATE items SET state = 'delayed', due = ?3, solo = 0,
                     worker = NULL, lease_boot = NULL, lease_until = NULL
              WHERE job = ?1 AND idx = ?2",
         )?

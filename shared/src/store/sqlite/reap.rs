@@ -2,7 +2,7 @@
 //! worker is known to be dead, or they were counted in another boot.
 //!
 //! A crash is counted against the item, for it may be what killed the worker;
-//! a reboot is not.
+//! a reboot is not, and gives the attempt back.
 
 use rusqlite::params;
 
@@ -10,7 +10,7 @@ use super::ending::{end_canceled, end_dead};
 use super::lane::model_of;
 use super::step::Step;
 use crate::domain::{ErrorCode, ItemError, ItemRef, WorkerId};
-use crate::store::{MAX_CRASHES, MAX_SOLO_CRASHES, Reaped, StoreError};
+use crate::store::{LONGEST_LEASE, MAX_CRASHES, MAX_SOLO_CRASHES, Reaped, StoreError};
 
 /// Takes up to `limit` leases back, those of the dead first.
 pub(super) fn reap(
@@ -26,7 +26,9 @@ pub(super) fn reap(
         take_back(step, held, &mut reaped)?;
     }
     let left = limit.saturating_sub(count(&reaped));
-    let over = rows(step, RUN_OUT, params![step.now.boot, step.now.since_boot_ms, left])?;
+    let impossible = step.now.lease_until(2 * LONGEST_LEASE);
+    let over = params![step.now.boot, step.now.since_boot_ms, impossible, left];
+    let over = rows(step, RUN_OUT, over)?;
     take_back(step, over, &mut reaped)?;
     Ok(reaped)
 }
@@ -38,16 +40,17 @@ pub(super) fn count(reaped: &Reaped) -> usize {
 
 const HELD_BY: &str = "
     SELECT i.job, i.idx, i.lane, i.crashes, i.solo_crashes, i.solo, j.cancel_requested,
-           i.lease_boot <> ?2
+           i.lease_boot <> ?2, i.attempts >= j.max_attempts
     FROM items i INDEXED BY items_running CROSS JOIN jobs j ON j.id = i.job
     WHERE i.state = 'running' AND i.worker = ?1 LIMIT ?3";
 
 /// Walks the whole index, which holds what is in flight and nothing else.
 pub(super) const RUN_OUT: &str = "
     SELECT i.job, i.idx, i.lane, i.crashes, i.solo_crashes, i.solo, j.cancel_requested,
-           i.lease_boot <> ?1
+           i.lease_boot <> ?1, i.attempts >= j.max_attempts
     FROM items i INDEXED BY items_running CROSS JOIN jobs j ON j.id = i.job
-    WHERE i.state = 'running' AND (i.lease_boot <> ?1 OR i.lease_until <= ?2) LIMIT ?3";
+    WHERE i.state = 'running' AND (i.lease_boot <> ?1 OR i.lease_until <= ?2
+                                  OR i.lease_until > ?3) LIMIT ?4";
 
 struct Abandoned {
     item: ItemRef,
@@ -57,6 +60,7 @@ struct Abandoned {
     solo: bool,
     canceled: bool,
     rebooted: bool,
+    spent: bool,
 }
 
 /// What becomes of an abandoned item.
@@ -64,7 +68,7 @@ struct Abandoned {
 enum Verdict {
     /// Its job was canceled.
     Cancel,
-    /// It has taken too many workers down.
+    /// It has taken too many workers down, or has no attempt left.
     GiveUp,
     /// It is ready again, with that many crashes to its name.
     Requeue { crashes: u32, solo_crashes: u32, solo: bool },
@@ -75,13 +79,13 @@ impl Abandoned {
         if self.canceled {
             return Verdict::Cancel;
         }
-        let Self { crashes, solo_crashes, solo, .. } = *self;
+        let Self { crashes, solo_crashes, solo, spent, .. } = *self;
         if self.rebooted {
             return Verdict::Requeue { crashes, solo_crashes, solo };
         }
         let crashes = crashes + 1;
         let solo_crashes = solo_crashes + u32::from(solo);
-        if solo_crashes >= MAX_SOLO_CRASHES || crashes >= MAX_CRASHES {
+        if spent || solo_crashes >= MAX_SOLO_CRASHES || crashes >= MAX_CRASHES {
             Verdict::GiveUp
         } else {
             Verdict::Requeue { crashes, solo_crashes, solo: true }
@@ -104,6 +108,7 @@ fn rows(
             solo: row.get(5)?,
             canceled: row.get(6)?,
             rebooted: row.get(7)?,
+            spent: row.get(8)?,
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -132,7 +137,7 @@ fn take_back(
                 step.db
                     .prepare_cached(
                         "UPDATE items SET state = 'ready', crashes = ?3, solo_crashes = ?4,
-                                solo = ?5, token = NULL, worker = NULL, lease_boot = NULL,
+                                solo = ?5, attempts = attempts - ?6, token = NULL, worker = NULL, lease_boot = NULL,
                                 lease_until = NULL,
                                 finish = (SELECT virtual_time FROM lanes WHERE id = items.lane)
                          WHERE job = ?1 AND idx = ?2",
@@ -142,7 +147,8 @@ fn take_back(
                         held.item.index,
                         crashes,
                         solo_crashes,
-                        solo
+                        solo,
+                        held.rebooted
                     ])?;
                 step.changes.work(model_of(step.db, held.lane)?);
                 reaped.requeued.push(held.item);
@@ -159,8 +165,8 @@ mod tests {
 
     fn abandoned(crashes: u32, solo_crashes: u32, solo: bool) -> Abandoned {
         let item = ItemRef { job: JobId::generate(), index: 0 };
-        let (canceled, rebooted) = (false, false);
-        Abandoned { item, lane: 1, crashes, solo_crashes, solo, canceled, rebooted }
+        let (canceled, rebooted, spent) = (false, false, false);
+        Abandoned { item, lane: 1, crashes, solo_crashes, solo, canceled, rebooted, spent }
     }
 
     #[test]
@@ -182,9 +188,16 @@ mod tests {
     }
 
     #[test]
+    fn a_crash_at_the_last_attempt_ends_an_item() {
+        let mut item = abandoned(0, 0, false);
+        item.spent = true;
+        assert_eq!(item.verdict(), Verdict::GiveUp);
+    }
+
+    #[test]
     fn a_reboot_changes_nothing_about_an_item() {
         let mut item = abandoned(2, 1, true);
-        item.rebooted = true;
+        (item.rebooted, item.spent) = (true, true);
         let expected = Verdict::Requeue { crashes: 2, solo_crashes: 1, solo: true };
         assert_eq!(item.verdict(), expected);
     }

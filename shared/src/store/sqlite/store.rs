@@ -28,9 +28,6 @@ use crate::store::{
     Swept, Wakers,
 };
 
-/// Delayed items come due unannounced, so no wait for work is longer.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
-
 /// A reaper looks at a lock for an instant; a worker that finds its own taken
 /// tries again this often…
 const LOCK_TRIES: u32 = 50;
@@ -135,7 +132,7 @@ impl Store for SqliteStore {
     }
 
     async fn wait_for_work(&self, model: &ModelName, timeout: Duration) {
-        self.wakers.wait_for_work(model, timeout.min(LONGEST_WAIT)).await;
+        self.wakers.wait_for_work(model, timeout).await;
     }
 
     async fn extend(&self, held: &[Lease], by: Duration) -> Result<Extended, StoreError> {

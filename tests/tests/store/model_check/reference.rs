@@ -330,11 +330,11 @@ impl Reference {
     pub(super) fn cancel(&mut self, id: &JobId, now: Timestamp) -> Option<Canceled> {
         let job = self.jobs.get_mut(id).filter(|job| job.sealed)?;
         let status = job.status();
+        if status == JobStatus::Canceled {
+            return Some(Canceled::Requested { items: Vec::new() });
+        }
         if status.is_terminal() {
-            return Some(match status {
-                JobStatus::Canceled => Canceled::Requested { items: Vec::new() },
-                ended => Canceled::AlreadyEnded(ended),
-            });
+            return Some(Canceled::AlreadyEnded(status));
         }
         job.cancel_requested = true;
         let waits = |(_, item): &(u32, &Item)| matches!(item.state, State::Waiting { .. });
