@@ -21,8 +21,8 @@ for _, item in ipairs(items) do
     if j[1] then
       finish(item, 'canceled', ARGV[7])
       canceled[#canceled + 1] = item
-    elseif solo_crashes >= num(ARGV[4]) or crashes >= num(ARGV[5])
-        or num(held[3]) >= num(j[4]) then
+    elseif num(held[3]) >= num(j[4]) or solo_crashes >= num(ARGV[4])
+      or crashes >= num(ARGV[5]) then
       bury(item, ARGV[6])
       dead[#dead + 1] = item
     else

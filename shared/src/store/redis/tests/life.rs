@@ -101,19 +101,23 @@ async fn an_unfinished_job_is_deleted_with_every_key_wherever_its_items_are() {
     let server = server_or_skip!();
     let (store, clock) = store_with_clock(&server).await;
     let mut new = job();
-    new.max_attempts = 1;
-    store.enqueue(&new, &urls(6)).await.unwrap();
-    let held = claim(&store, 4).await;
-    clock.advance(LEASE);
-    // One is solo by now, one dead, one done, one running, two are ready.
-    assert_eq!(store.reap(1).await.unwrap().requeued.len(), 1);
+    new.max_attempts = 2;
+    store.enqueue(&new, &urls(7)).await.unwrap();
+    let held = claim(&store, 5).await;
     let lease = |place: usize| held[place].lease.clone();
-    let dead = store.retry(&lease(1), LEASE, &error()).await.unwrap();
+    store.retry(&lease(1), Duration::ZERO, &error()).await.unwrap();
+    let again = claim(&store, 1).await.remove(0).lease;
+    assert_eq!(again.item, lease(1).item);
+    let dead = store.retry(&again, LEASE, &error()).await.unwrap();
     assert_eq!(dead, Retried::Dead { job_ended: None });
+    store.retry(&lease(4), LEASE, &error()).await.unwrap();
+    clock.advance(LEASE);
+    assert_eq!(store.reap(1).await.unwrap().requeued, [lease(0).item]);
+    // One is solo by now, one dead, one done, one running, one delayed, two are ready.
     store.complete(&[(lease(2), answer())]).await.unwrap();
     assert_eq!(store.dead_letters(10).await.unwrap().len(), 1);
 
-    assert_eq!(store.delete(&tenant(), &new.id).await.unwrap().items, 6);
+    assert_eq!(store.delete(&tenant(), &new.id).await.unwrap().items, 7);
     assert_eq!(store.complete(&[(lease(3), answer())]).await.unwrap(), [Recorded::Gone]);
     let stats = store.stats().await.unwrap();
     assert_eq!((stats.live, stats.running, stats.dead, stats.lanes.len()), (0, 0, 0, 0));

@@ -24,7 +24,6 @@ async fn until_listening(server: &PrivateServer, count: u32) {
 async fn a_watcher_learns_of_a_change_by_another_process() {
     let server = server_or_skip!();
     let (api, worker) = (store(&server).await, store(&server).await);
-    until_listening(&server, 2).await;
     let job = job();
     api.enqueue(&job, &urls(1)).await.unwrap();
     let mut watch = api.watch(&job.id);
@@ -38,7 +37,6 @@ async fn a_watcher_learns_of_a_change_by_another_process() {
 async fn a_worker_learns_of_work_that_another_process_submits() {
     let server = server_or_skip!();
     let (api, worker) = (store(&server).await, store(&server).await);
-    until_listening(&server, 2).await;
     let asked = Instant::now();
     let model = model();
     let job = job();
