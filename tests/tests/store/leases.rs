@@ -82,6 +82,7 @@ pub(crate) async fn an_item_that_took_a_worker_down_comes_alone(world: &World) {
     let lost = world.claim_one().await;
     world.crash().await;
     world.enqueue(&job(), 5).await;
+    assert_eq!(world.claim(0).await, []);
     let alone = world.claim(ALL).await;
     assert_eq!(alone.len(), 1);
     assert_eq!((alone[0].lease.item, alone[0].solo), (lost.lease.item, true));

@@ -45,7 +45,7 @@ end
 
 -- Items that took a worker down go first, and alone.
 local function claim_solo(lane)
-  while #claimed == 0 do
+  while #claimed == 0 and wanted > 0 do
     local popped = call('ZPOPMIN', solo_key(lane))
     if not popped[1] then return end
     hand_out(popped[1], nil, true)
