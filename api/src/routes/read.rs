@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
+use aisle_shared::domain;
 use aisle_shared::store::MAX_ITEMS_PER_JOB;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -61,7 +62,7 @@ problems!(ReadProblems: InvalidQuery, JobNotFound, JobGone, Internal, StoreUnava
             ("ETag" = String, description = "Names this state of the job."),
             ("Retry-After" = u32, description = "While the job has not ended: seconds after \
                 which it is worth another look."),
-            ("Preference-Applied" = String, description = "The wait that was applied."),
+            ("Preference-Applied" = String, description = "The preference that was applied."),
         )),
         (status = 304, description = "Nothing has changed since `If-None-Match`.", headers(
             ("ETag" = String, description = "Names this state of the job."),
@@ -81,17 +82,16 @@ pub(crate) async fn read(
     query.0.check()?;
     let ResultsQuery { results_from, results_limit } = query.0;
     let seen = Seen::by(&request);
-    let wait = prefer.wait(context.settings().wait_max);
-    let done = |job: &aisle_shared::domain::Job| {
-        job.status.is_terminal() || (!seen.is_empty() && !seen.holds(job))
-    };
-    let job = wait::until(&context, &caller, &id.0, wait.unwrap_or_default(), done).await?;
+    let max = context.settings().wait_max;
+    let done =
+        |job: &domain::Job| job.status.is_terminal() || (!seen.is_empty() && !seen.holds(job));
+    let job = wait::until(&context, &caller, &id.0, prefer.wait(max), done).await?;
     if seen.holds(&job) {
         return Ok(answer::of_job(StatusCode::NOT_MODIFIED, &job).finish());
     }
     let mut response = answer::of_job(StatusCode::OK, &job);
-    if let Some(wait) = wait {
-        response.insert_header((PREFERENCE_APPLIED, format!("wait={}", wait.as_secs())));
+    if let Some(applied) = prefer.applied(max, true) {
+        response.insert_header((PREFERENCE_APPLIED, applied));
     }
     let job = lookup::with_results(&context, &caller, job, results_from, results_limit).await?;
     Ok(response.json(job))

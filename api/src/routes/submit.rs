@@ -4,8 +4,10 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, post};
+use aisle_shared::domain;
 
 use super::answer;
+use super::read::PAGE;
 use crate::caller::Caller;
 use crate::context::Context;
 use crate::http::{PREFERENCE_APPLIED, Params, Prefer};
@@ -84,22 +86,16 @@ pub(crate) async fn submit(
     let options = query.0.into_options()?;
     let draft = intake::receive(&context, &request, payload).await?;
     let id = draft.submit(&caller, options).await?;
-    let wait = prefer.wait(context.settings().wait_max);
-    let ended = |job: &aisle_shared::domain::Job| job.status.is_terminal();
-    let job = wait::until(&context, &caller, &id, wait.unwrap_or_default(), ended).await?;
+    let max = context.settings().wait_max;
+    let ended = |job: &domain::Job| job.status.is_terminal();
+    let job = wait::until(&context, &caller, &id, prefer.wait(max), ended).await?;
 
-    let status = if wait.is_some() && ended(&job) { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let in_time = prefer.wait(max).is_some() && ended(&job);
+    let status = if in_time { StatusCode::OK } else { StatusCode::ACCEPTED };
     let mut response = answer::of_job(status, &job);
     response.insert_header((LOCATION, Job::path(&id)));
-    match wait {
-        Some(wait) if status == StatusCode::OK => {
-            response.insert_header((PREFERENCE_APPLIED, format!("wait={}", wait.as_secs())));
-        }
-        None if prefer.respond_async => {
-            response.insert_header((PREFERENCE_APPLIED, "respond-async"));
-        }
-        Some(_) | None => {}
+    if let Some(applied) = prefer.applied(max, in_time) {
+        response.insert_header((PREFERENCE_APPLIED, applied));
     }
-    let page = super::read::PAGE;
-    Ok(response.json(lookup::with_results(&context, &caller, job, 0, page).await?))
+    Ok(response.json(lookup::with_results(&context, &caller, job, 0, PAGE).await?))
 }

@@ -43,8 +43,8 @@ async fn a_list_can_be_held_to_a_status_and_a_model() {
     let bad = submit(&app, 1).await;
     rig.work(failed).await;
     let list = async |query: &str| addresses(&get(&app, &format!("/v1/jobs?{query}")).await.json());
-    assert_eq!(list("status=succeeded").await, [good.clone()]);
-    assert_eq!(list("status=failed&model=flowers").await, [bad.clone()]);
+    assert_eq!(list("status=succeeded").await, [good.as_str()]);
+    assert_eq!(list("status=failed&model=flowers").await, [bad.as_str()]);
     assert_eq!(list("status=queued").await, [] as [&str; 0]);
     assert_eq!(list("model=other").await, [] as [&str; 0]);
     assert_eq!(list("").await, [bad, good]);
