@@ -172,7 +172,7 @@ mod tests {
     fn a_full_disk_fails_the_group_whole_and_the_next_succeeds_when_there_is_room() {
         let db = database();
         let (sender, answers) = mpsc::channel();
-        db.execute_batch("PRAGMA max_page_count = 3; CREATE TABLE ballast (bytes BLOB)").unwrap();
+        db.execute_batch("CREATE TABLE ballast (bytes BLOB); PRAGMA max_page_count = 4").unwrap();
         let fill: Command = {
             let sender = sender.clone();
             Box::new(move |step| {

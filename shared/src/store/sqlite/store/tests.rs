@@ -304,6 +304,8 @@ async fn a_claim_that_finds_nothing_writes_nothing() {
     let store = store(&folder);
     let job = submitted(&store, 1).await;
     claimed(&store, 1).await;
+    // The tenant's place in line, which is of no use once its item is claimed.
+    store.sweep(8).await.unwrap();
     let reader = open_reader(&options(&folder).path).unwrap();
     let version =
         || -> i64 { reader.query_row("PRAGMA data_version", [], |row| row.get(0)).unwrap() };
@@ -349,7 +351,7 @@ async fn counters_stay_equal_to_a_recount() {
     store.retry(&held[0].lease, LEASE, &error).await.unwrap();
     store.release(&[held[1].lease.clone()]).await.unwrap();
     store.complete(&[(held[2].lease.clone(), failed())]).await.unwrap();
-    assert_eq!(recount(&folder), (266, 256, 1, 3));
+    assert_eq!(recount(&folder), (266, 255, 1, 3));
     assert_eq!(counted(&store).await, recount(&folder));
 
     let canceled = store.cancel(&large.tenant, &large.id).await.unwrap();
@@ -374,7 +376,6 @@ fn the_queries_of_a_busy_store_walk_indexes_and_sort_nothing() {
         let mut explain = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let plan = explain.raw_query().mapped(|row| row.get::<_, String>(3));
         for line in plan.map(Result::unwrap) {
-            println!("{line}");
             let walks_table = line.starts_with("SCAN") && !line.contains("INDEX");
             let small = line.starts_with("SCAN l");
             assert!(!line.contains("TEMP B-TREE") && (small || !walks_table), "{sql}: {line}");
