@@ -36,12 +36,16 @@ check: ## Formatting, lints and documentation, warnings denied
 
 .PHONY: test
 test: setup-tests check ## Set up, check and run every test
+	@if command -v cargo-deny >/dev/null; then \
+		cargo deny --config .deny.toml --locked check --hide-inclusion-graph bans licenses sources; \
+	fi
 	cargo test --workspace --locked
 
 .PHONY: deny
 deny: ## Licences, advisories, bans and sources of the dependencies
 	@$(SETUP)/cargo-deny.sh
-	cargo deny --config .deny.toml --locked check
+	cargo deny --config .deny.toml --locked check bans licenses sources
+	cargo deny --config .deny.toml --locked check advisories
 
 .PHONY: openapi
 openapi: ## Rewrite openapi/openapi.json from the code
