@@ -1,140 +1,202 @@
-//! Housekeeping that any process may run, at any time, more than one at once:
-//! items of silent workers taken back, jobs past their retention forgotten,
-//! bytes that no job needs removed.
+//! Housekeeping that any process may run, at any time, more than one at once.
 //!
-//! A store that does not answer delays the upkeep and never ends it.
+//! What must never happen: the bytes of an item that has not ended removed, a
+//! failure that ends the loop, a log line for each failure of a long outage.
 
-use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::blob::{BlobError, BlobStore};
 use crate::domain::JobId;
 use crate::store::{Reaped, Store, StoreError, Swept};
+use crate::telemetry::names;
 
-/// Between two looks for leases that ran out: the embedded store knows dead
-/// workers at once, so this bounds how long their items wait.
-const REAP_EVERY: Duration = Duration::from_secs(1);
-const SWEEP_EVERY: Duration = Duration::from_secs(10);
-const ORPHANS_EVERY: Duration = Duration::from_secs(60);
+const REAP_PERIOD: Duration = Duration::from_secs(1);
+const SWEEP_PERIOD: Duration = Duration::from_secs(10);
+const ORPHANS_PERIOD: Duration = Duration::from_secs(60);
 
-/// What one step takes on at most.
-const STEP: usize = 200;
+/// The longest pause between attempts while they fail, unless the step's own
+/// period is longer. Short, because dead workers' items wait for it.
+const MAX_PAUSE: Duration = Duration::from_secs(5);
 
-/// Why a step was not taken to its end. It is taken again later.
+/// Leases, jobs or orphans that one step takes on.
+const LIMIT: usize = 100;
+
+/// Why a step of upkeep was not done. It may have been done in part; the next
+/// one takes up what is left.
 #[derive(Debug, thiserror::Error)]
 pub enum UpkeepError {
-    /// The store did not answer.
+    /// The store did not do its part.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The blobs could not be removed.
+    /// The blob store did not do its part.
     #[error(transparent)]
     Blobs(#[from] BlobError),
 }
 
-/// Housekeeping over a store and its blobs.
+/// Takes back what dead workers held, forgets what is past its retention,
+/// and removes bytes that belong to nothing.
 #[derive(Clone)]
 pub struct Upkeep {
-    /// The jobs.
+    /// The store to keep in order.
     pub store: Arc<dyn Store>,
-    /// The uploads.
+    /// The bytes of its items.
     pub blobs: Arc<dyn BlobStore>,
 }
 
 impl Upkeep {
-    /// Keeps house until `shutdown`.
-    pub async fn run(self, shutdown: CancellationToken) {
-        let ticks = |every| {
-            let mut ticks = interval_at(Instant::now() + every, every);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            ticks
-        };
-        let (mut reap, mut sweep) = (ticks(REAP_EVERY), ticks(SWEEP_EVERY));
-        let mut orphans = ticks(ORPHANS_EVERY);
-        let mut trouble = Streak::default();
-        loop {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                _ = reap.tick() => trouble.note(self.step_reap().await),
-                _ = sweep.tick() => trouble.note(self.step_sweep().await),
-                _ = orphans.tick() => trouble.note(self.step_orphans().await),
-            }
-        }
-    }
-
-    /// Takes items back from workers that are dead or silent.
+    /// Takes expired leases back. The bytes of items that ended canceled go;
+    /// those of dead letters stay as long as their job.
     ///
     /// # Errors
-    /// When the store or the blobs did not answer.
+    /// When the store or the blob store did not answer.
     pub async fn step_reap(&self) -> Result<Reaped, UpkeepError> {
-        let reaped = self.store.reap(STEP).await?;
-        metrics::counter!("aisle_leases_expired_total").increment(reaped.requeued.len() as u64);
-        metrics::counter!("aisle_dead_letter_total").increment(reaped.dead.len() as u64);
-        for item in &reaped.dead {
-            tracing::warn!(%item, "an item is given up: its workers died");
+        let reaped = self.store.reap(LIMIT).await?;
+        count(names::LEASES_EXPIRED_TOTAL, taken_back(&reaped));
+        count(names::DEAD_LETTER_TOTAL, reaped.dead.len());
+        for item in &reaped.requeued {
+            tracing::warn!(%item, "an item was taken back from a worker that stopped answering");
         }
-        // A dead letter keeps its image, for those who look into it.
-        self.blobs.delete(&reaped.canceled).await?;
+        for item in &reaped.dead {
+            tracing::error!(%item, "an item is a dead letter: its workers stopped answering");
+        }
+        if !reaped.canceled.is_empty() {
+            self.blobs.delete(&reaped.canceled).await?;
+        }
         Ok(reaped)
     }
 
-    /// Forgets jobs past their retention and large jobs never sealed.
+    /// Forgets jobs past their retention and large jobs never completed, and
+    /// removes their bytes. Bytes that cannot be removed now are orphans, and
+    /// go with [`Self::step_orphans`].
     ///
     /// # Errors
-    /// When the store or the blobs did not answer.
+    /// When the store or the blob store did not answer.
     pub async fn step_sweep(&self) -> Result<Swept, UpkeepError> {
-        let swept = self.store.sweep(STEP).await?;
-        for (reason, jobs) in [("expired", &swept.expired), ("aborted", &swept.aborted)] {
-            metrics::counter!("aisle_jobs_swept_total", "reason" => reason)
-                .increment(jobs.len() as u64);
+        let swept = self.store.sweep(LIMIT).await?;
+        count(names::JOBS_EXPIRED_TOTAL, swept.expired.len());
+        count(names::JOBS_ABORTED_TOTAL, swept.aborted.len());
+        for (job, _) in &swept.aborted {
+            tracing::warn!(%job, "a job was given up: it was never completed by its submitter");
         }
-        for (job, items) in swept.expired.iter().chain(&swept.aborted) {
-            self.blobs.delete_job(*job, *items).await?;
-        }
+        self.delete_jobs(swept.expired.iter().chain(&swept.aborted).copied()).await?;
         Ok(swept)
     }
 
-    /// Removes bytes whose job was never written, because the API died
-    /// between the two. Returns their jobs' ids.
+    /// Removes bytes that have waited too long for a job that never came, and
+    /// tells whose they were.
     ///
     /// # Errors
-    /// When the store or the blobs did not answer.
+    /// When the store or the blob store did not answer.
     pub async fn step_orphans(&self) -> Result<Vec<JobId>, UpkeepError> {
-        let aged = self.blobs.aged_jobs(STEP).await?;
+        let aged = self.blobs.aged_jobs(LIMIT).await?;
+        if aged.is_empty() {
+            return Ok(aged);
+        }
         let existing = self.store.existing(&aged).await?;
         let orphans: Vec<_> = aged.into_iter().filter(|job| !existing.contains(job)).collect();
-        for job in &orphans {
-            self.blobs.delete_job(*job, 0).await?;
-        }
+        // How many items they were to have, nobody knows any more; where jobs
+        // can be orphans, they are removed whole.
+        self.delete_jobs(orphans.iter().map(|job| (*job, 0))).await?;
+        count(names::ORPHANS_REMOVED_TOTAL, orphans.len());
         Ok(orphans)
     }
-}
 
-/// Logs the first failure of a row of them, and the end of the row.
-#[derive(Debug, Default)]
-struct Streak {
-    failures: u32,
-}
-
-impl Streak {
-    fn note<T, E: Display>(&mut self, step: Result<T, E>) {
-        match step {
-            Ok(_) if self.failures > 0 => {
-                tracing::info!(failures = self.failures, "housekeeping goes on");
-                self.failures = 0;
-            }
-            Ok(_) => {}
-            Err(error) => {
-                if self.failures == 0 {
-                    tracing::warn!(%error, "housekeeping waits");
-                }
-                self.failures = self.failures.saturating_add(1);
-            }
+    /// Removes the bytes of every job, of those behind one that fails too.
+    async fn delete_jobs(&self, jobs: impl Iterator<Item = (JobId, u32)>) -> Result<(), BlobError> {
+        let mut done = Ok(());
+        for (job, items) in jobs {
+            done = done.and(self.blobs.delete_job(job, items).await);
         }
+        done
     }
+
+    /// Repeats all steps until told to stop. A step under way is finished.
+    pub async fn run(self, shutdown: CancellationToken) {
+        tokio::join!(
+            repeat("reap", REAP_PERIOD, &shutdown, async || {
+                Ok(pace(taken_back(&self.step_reap().await?)))
+            }),
+            repeat("sweep", SWEEP_PERIOD, &shutdown, async || {
+                let Swept { expired, aborted } = self.step_sweep().await?;
+                Ok(pace(expired.len() + aborted.len()))
+            }),
+            repeat("orphans", ORPHANS_PERIOD, &shutdown, async || {
+                self.step_orphans().await.map(|_| Pace::Rest)
+            }),
+        );
+    }
+}
+
+impl std::fmt::Debug for Upkeep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Upkeep").finish_non_exhaustive()
+    }
+}
+
+/// Whether a step left work behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// It did as much as it may: there may be more.
+    Again,
+    /// Nothing is left.
+    Rest,
+}
+
+const fn pace(done: usize) -> Pace {
+    if done < LIMIT { Pace::Rest } else { Pace::Again }
+}
+
+fn taken_back(Reaped { requeued, dead, canceled }: &Reaped) -> usize {
+    requeued.len() + dead.len() + canceled.len()
+}
+
+fn count(name: &'static str, events: usize) {
+    if events > 0 {
+        metrics::counter!(name).increment(events as u64);
+    }
+}
+
+/// Repeats a step. The first failure of a row is logged, and the success
+/// that ends it.
+async fn repeat(
+    step_name: &'static str,
+    period: Duration,
+    shutdown: &CancellationToken,
+    step: impl AsyncFn() -> Result<Pace, UpkeepError>,
+) {
+    let mut failures = 0_u32;
+    while !shutdown.is_cancelled() {
+        let pause = match step().await {
+            Ok(pace) => {
+                if failures > 0 {
+                    tracing::info!(step = step_name, failures, "upkeep works again");
+                }
+                failures = 0;
+                match pace {
+                    Pace::Again => Duration::ZERO,
+                    Pace::Rest => period,
+                }
+            }
+            Err(error) => {
+                if failures == 0 {
+                    tracing::warn!(step = step_name, %error, "upkeep failed, and is tried again");
+                }
+                metrics::counter!(names::UPKEEP_ERRORS_TOTAL, "step" => step_name).increment(1);
+                failures = failures.saturating_add(1);
+                pause_after(failures, period)
+            }
+        };
+        // Whether the time is up or the process stops, the loop sees.
+        let _ = tokio::time::timeout(pause, shutdown.cancelled()).await;
+    }
+}
+
+/// The pause after so many failures in a row: doubled with each.
+fn pause_after(failures: u32, period: Duration) -> Duration {
+    period.saturating_mul(2_u32.saturating_pow(failures)).min(MAX_PAUSE).max(period)
 }
 
 #[cfg(test)]
