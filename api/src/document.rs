@@ -14,7 +14,9 @@ use crate::problem::{Code, FieldError, ProblemBody};
         description = "Tells which category a product photograph belongs to. Post a photograph or \
             its URL to `POST /v1/jobs`, get a job at once, and read the likeliest categories from \
             `GET /v1/jobs/{id}` when a worker has run the model.\n\nErrors are problem documents \
-            (RFC 9457, `application/problem+json`) with a stable `code`.",
+            (RFC 9457, `application/problem+json`) with a stable `code`. Besides those that stand \
+            with each operation: 404 `route_not_found` for an unknown address, 405 \
+            `method_not_allowed` for a method that an address does not take.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "/", description = "This service.")),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::HttpServer;
+use actix_web::dev::Server;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::{ApiState, Context};
@@ -29,23 +30,32 @@ pub async fn serve(
     state: ApiState,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
-    let settings = state.settings.clone();
-    let context = Context::new(state, shutdown.clone());
+    let mut server = start(listener, state, shutdown.clone())?;
+    let handle = server.handle();
+    tokio::select! {
+        ended = &mut server => return ended,
+        () = shutdown.cancelled() => {}
+    }
+    let (ended, ()) = tokio::join!(server, handle.stop(true));
+    ended
+}
+
+/// Apart from the waiting: what builds the server cannot move between threads.
+fn start(
+    listener: TcpListener,
+    state: ApiState,
+    shutdown: CancellationToken,
+) -> std::io::Result<Server> {
+    let (threads, grace) = (state.settings.http_threads, state.settings.shutdown_grace);
+    let context = Context::new(state, shutdown);
     let mut server = HttpServer::new(move || crate::app(Arc::clone(&context)))
         .client_request_timeout(REQUEST_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
         .max_connections(MAX_CONNECTIONS)
-        .shutdown_timeout(settings.shutdown_grace.as_secs())
+        .shutdown_timeout(grace.as_secs())
         .disable_signals();
-    if let Some(threads) = settings.http_threads {
+    if let Some(threads) = threads {
         server = server.workers(threads.max(1));
     }
-    let server = server.listen(listener)?.run();
-    let handle = server.handle();
-    let stop = async move {
-        shutdown.cancelled().await;
-        handle.stop(true).await;
-    };
-    let (served, ()) = tokio::join!(server, stop);
-    served
+    Ok(server.listen(listener)?.run())
 }

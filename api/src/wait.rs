@@ -16,14 +16,15 @@ use crate::problem::Problem;
 pub(crate) const REREAD: Duration = Duration::from_secs(1);
 
 /// The job as soon as `done` holds of it, or as it stands when the wait is
-/// over or the service stops.
+/// over or the service stops. Without a wait, as it stands now.
 pub(crate) async fn until(
     context: &Context,
     caller: &Caller,
     id: &JobId,
-    wait: Duration,
+    wait: Option<Duration>,
     done: impl Fn(&Job) -> bool,
 ) -> Result<Job, Problem> {
+    let Some(wait) = wait else { return lookup::find(context, caller, id).await };
     let mut watch = context.store().watch(id);
     let end = Instant::now() + wait;
     loop {

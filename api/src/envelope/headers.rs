@@ -17,15 +17,16 @@ const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
      'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Adds what an answer from `path` must carry.
-pub(super) fn add(headers: &mut HeaderMap, path: &str, request_id: &str) {
+/// Adds what an answer from `path` must carry; `fresh` says that it is what
+/// was asked for, and not an error.
+pub(super) fn add(headers: &mut HeaderMap, path: &str, fresh: bool, request_id: &str) {
     let is_docs = path.starts_with("/docs/");
     let policy = if is_docs { DOCS_POLICY } else { DATA_POLICY };
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     if !headers.contains_key(CACHE_CONTROL) {
-        let caching = if is_docs { "max-age=3600" } else { "no-store" };
+        let caching = if is_docs && fresh { "max-age=3600" } else { "no-store" };
         headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
     }
     if let Ok(id) = HeaderValue::from_str(request_id) {

@@ -45,7 +45,7 @@ fn complete(request: &Request, answer: ServiceResponse) -> ServiceResponse {
         None if request.is_head() => answer.map_body(|_, body| sized(body)),
         None => answer,
     };
-    headers::add(answer.headers_mut(), &request.path, &request.id);
+    headers::add(answer.headers_mut(), &request.path, problem.is_none(), &request.id);
     let route = answer.request().match_pattern();
     note(request, route.as_deref(), answer.status(), problem.as_ref());
     answer
@@ -96,7 +96,7 @@ impl ResponseError for Complete {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = self.problem.error_response();
-        headers::add(response.headers_mut(), &self.path, &self.id);
+        headers::add(response.headers_mut(), &self.path, false, &self.id);
         response
     }
 }
@@ -142,5 +142,50 @@ fn note(request: &Request, route: Option<&str>, status: StatusCode, problem: Opt
             cause,
             "request"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::body::to_bytes;
+    use actix_web::dev::Service;
+    use actix_web::middleware::from_fn;
+    use actix_web::test::{TestRequest, init_service};
+    use actix_web::{App, HttpRequest, web};
+    use serde_json::Value;
+
+    async fn panics(_: HttpRequest) -> HttpResponse {
+        panic!("secret")
+    }
+
+    async fn endless() -> HttpResponse {
+        HttpResponse::Ok().streaming(futures::stream::repeat_with(|| Ok::<_, Error>("more".into())))
+    }
+
+    #[actix_web::test]
+    async fn a_panic_is_a_problem_that_says_nothing_of_itself() {
+        let app = App::new().wrap(from_fn(envelope)).route("/", web::get().to(panics));
+        let app = init_service(app).await;
+        let request = TestRequest::get().uri("/").insert_header(("x-request-id", "r-1"));
+        let response = app.call(request.to_request()).await.unwrap_err().error_response();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.headers().get("x-request-id").unwrap(), "r-1");
+        assert_eq!(response.headers().get("x-content-type-options").unwrap(), "nosniff");
+        let body = to_bytes(response.into_body()).await.unwrap();
+        let problem: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(problem["code"], "internal");
+        assert_eq!(problem["request_id"], "r-1");
+        assert!(!String::from_utf8_lossy(&body).contains("secret"));
+    }
+
+    #[actix_web::test]
+    async fn a_stream_is_not_read_for_its_head() {
+        let app = App::new().wrap(from_fn(envelope)).route("/", web::get().to(endless));
+        let app = init_service(app).await;
+        let request = TestRequest::with_uri("/").method(Method::HEAD).to_request();
+        let response = app.call(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.into_body().size(), BodySize::Sized(0));
     }
 }

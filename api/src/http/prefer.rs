@@ -47,6 +47,15 @@ impl Prefer {
         let most = max.as_secs().max(1);
         self.wait.map(|seconds| Duration::from_secs(seconds.clamp(1, most)))
     }
+
+    /// What `Preference-Applied` says of an answer; `in_time` tells whether a
+    /// wait brought what the caller waited for.
+    pub(crate) fn applied(self, max: Duration, in_time: bool) -> Option<String> {
+        match self.wait(max) {
+            Some(wait) => in_time.then(|| format!("wait={}", wait.as_secs())),
+            None => self.respond_async.then(|| "respond-async".to_owned()),
+        }
+    }
 }
 
 impl FromRequest for Prefer {
@@ -209,5 +218,16 @@ mod tests {
         assert_eq!(wait(10).wait(max), Some(Duration::from_secs(10)));
         assert_eq!(wait(u64::MAX).wait(max), Some(max));
         assert_eq!(Prefer::default().wait(max), None);
+    }
+
+    #[test]
+    fn the_preference_that_was_honoured_is_named_as_it_was_applied() {
+        let max = Duration::from_secs(60);
+        let both = Prefer { respond_async: true, wait: Some(90) };
+        assert_eq!(both.applied(max, true).as_deref(), Some("wait=60"));
+        assert_eq!(both.applied(max, false), None);
+        let at_once = Prefer { respond_async: true, wait: None };
+        assert_eq!(at_once.applied(max, false).as_deref(), Some("respond-async"));
+        assert_eq!(Prefer::default().applied(max, true), None);
     }
 }

@@ -134,9 +134,9 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
     path.iter().fold("#".to_owned(), |pointer, segment| match segment {
         Segment::Seq { index } => format!("{pointer}/{index}"),
         Segment::Map { key } | Segment::Enum { variant: key } => {
-            let key = key.replace('~', "~0").replace('/', "~1");
             let key: String = url::form_urlencoded::byte_serialize(key.as_bytes()).collect();
-            format!("{pointer}/{}", key.replace('+', "%20"))
+            let key = key.replace('+', "%20").replace("%7E", "~0").replace("%2F", "~1");
+            format!("{pointer}/{key}")
         }
         Segment::Unknown => pointer,
     })

@@ -9,6 +9,7 @@
 mod body;
 mod choice;
 mod draft;
+mod form;
 mod json;
 mod kind;
 mod multipart;
@@ -17,7 +18,7 @@ mod receive;
 mod uploads;
 
 pub(crate) use choice::default_model;
+pub(crate) use form::{MultipartJob, RawImage};
 pub(crate) use json::JsonJob;
-pub(crate) use multipart::MultipartJob;
 pub(crate) use options::SubmitQuery;
 pub(crate) use receive::receive;

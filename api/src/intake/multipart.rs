@@ -3,14 +3,12 @@
 use std::str::FromStr;
 
 use actix_multipart::{Field, Multipart, MultipartError};
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{ContentDisposition, HeaderMap};
 use actix_web::web::Payload;
 use aisle_shared::domain::{ModelName, Priority};
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
-use serde::Deserialize;
-use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use serde_json::Value;
 
 use super::body::{bounded, broken};
 use super::draft::Draft;
@@ -23,33 +21,6 @@ use crate::view;
 
 /// Bytes of a field that is no file at most.
 const MAX_FIELD_BYTES: u64 = 32 * 1024;
-
-/// A job as a form. At least one `image` or `url` is needed; results stand in
-/// the order of the parts.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "the form's shape in the document; parts are read as they arrive")]
-pub(crate) struct MultipartJob {
-    /// A photograph: JPEG, PNG, WebP or GIF. Repeat the part for several.
-    #[schema(value_type = Vec<String>, format = Binary, nullable = false)]
-    image: Option<Vec<Vec<u8>>>,
-    /// The URL of a photograph, instead of a file. Repeat the part for several.
-    #[schema(nullable = false)]
-    url: Option<Vec<String>>,
-    /// The model to run: a name that `GET /v1/models` lists.
-    #[schema(pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", nullable = false)]
-    model: Option<String>,
-    /// Predictions for each image, at most the model's number of labels.
-    /// Without it 5, or all labels where there are fewer.
-    #[schema(minimum = 1, nullable = false)]
-    top_k: Option<u32>,
-    /// Which jobs go first. Without it `normal`.
-    #[schema(nullable = false)]
-    priority: Option<view::Priority>,
-    /// A JSON object of your own words, at most 16 KiB, returned as it came.
-    #[schema(value_type = Option<Object>, nullable = false)]
-    metadata: Option<Map<String, Value>>,
-}
 
 /// Fills a draft from a form, part by part.
 pub(crate) async fn read(
@@ -66,9 +37,18 @@ pub(crate) async fn read(
         let most = part.limit(settings);
         let bytes = bytes_of(&mut field, most).await.map_err(malformed)?;
         let bytes = bytes.ok_or_else(|| part.overlong(most))?;
-        part.add(bytes, draft).await?;
+        if !is_blank(part, &field, &bytes) {
+            part.add(bytes, draft).await?;
+        }
     }
     Ok(())
+}
+
+/// Whether the part was left empty. Browsers send fields that nobody filled in
+/// as empty ones, and file choosers that nobody used as files without a name.
+fn is_blank(part: Part, field: &Field, bytes: &Bytes) -> bool {
+    let name = field.content_disposition().and_then(ContentDisposition::get_filename);
+    bytes.is_empty() && (part != Part::Image || name.is_none_or(str::is_empty))
 }
 
 /// What a part of the form is.

@@ -11,6 +11,23 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
 use super::{Code, ProblemBody};
 
+/// Declares a type that describes an operation's problems in the document.
+macro_rules! problems {
+    ($name:ident: $($code:ident),+ $(,)?) => {
+        struct $name;
+
+        impl utoipa::IntoResponses for $name {
+            fn responses() -> std::collections::BTreeMap<
+                String,
+                utoipa::openapi::RefOr<utoipa::openapi::response::Response>,
+            > {
+                $crate::problem::described(&[$($crate::problem::Code::$code),+])
+            }
+        }
+    };
+}
+pub(crate) use problems;
+
 /// Responses for these codes, one for each status, each code with an example.
 pub(crate) fn described(codes: &[Code]) -> BTreeMap<String, RefOr<Response>> {
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();

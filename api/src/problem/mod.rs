@@ -12,22 +12,5 @@ mod error;
 
 pub(crate) use body::{FieldError, ProblemBody};
 pub(crate) use code::Code;
-pub(crate) use document::described;
+pub(crate) use document::{described, problems};
 pub(crate) use error::Problem;
-
-/// Declares a type that describes an operation's problems in the document.
-macro_rules! problems {
-    ($name:ident: $($code:ident),+ $(,)?) => {
-        struct $name;
-
-        impl utoipa::IntoResponses for $name {
-            fn responses() -> std::collections::BTreeMap<
-                String,
-                utoipa::openapi::RefOr<utoipa::openapi::response::Response>,
-            > {
-                $crate::problem::described(&[$($crate::problem::Code::$code),+])
-            }
-        }
-    };
-}
-pub(crate) use problems;

@@ -7,6 +7,7 @@ use aisle_shared::domain::{ItemRef, JobId};
 use aisle_shared::store::Canceled;
 
 use super::answer;
+use super::read::PAGE;
 use crate::caller::Caller;
 use crate::context::Context;
 use crate::http::JobPath;
@@ -50,8 +51,7 @@ pub(crate) async fn cancel(
     }
     let job = lookup::find(&context, &caller, &id).await?;
     let mut response = answer::of_job(StatusCode::OK, &job);
-    let page = super::read::PAGE;
-    Ok(response.json(lookup::with_results(&context, &caller, job, 0, page).await?))
+    Ok(response.json(lookup::with_results(&context, &caller, job, 0, PAGE).await?))
 }
 
 /// Removes the bytes of items that will not be worked on. Those that cannot be

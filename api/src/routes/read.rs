@@ -1,8 +1,12 @@
 //! `GET /v1/jobs/{id}`
 
+use std::ops::RangeInclusive;
+
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
+use aisle_shared::domain;
+use aisle_shared::store::MAX_ITEMS_PER_JOB;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -24,7 +28,7 @@ pub(crate) const PAGE: u32 = 1_000;
 pub(crate) struct ResultsQuery {
     /// The first image whose result is wanted: a job's `next_results`.
     #[serde(default)]
-    #[param(default = 0, required = false)]
+    #[param(maximum = 10_000, default = 0, required = false)]
     results_from: u32,
     /// Images to look at from there on.
     #[serde(default = "page")]
@@ -49,16 +53,16 @@ problems!(ReadProblems: InvalidQuery, JobNotFound, JobGone, Internal, StoreUnava
         ("id" = String, Path, format = Uuid, description = "The job's id."),
         ResultsQuery,
         ("Prefer" = Option<String>, Header, nullable = false, description = "`wait=n` waits up to \
-            n seconds (1 to 60) for the job (RFC 7240).", example = "wait=10"),
+            n seconds (1 to 60) for the job (RFC 7240)."),
         ("If-None-Match" = Option<String>, Header, nullable = false, description = "The `ETag` of \
-            an earlier answer: 304 if nothing has changed since.", example = "\"3\""),
+            an earlier answer: 304 if nothing has changed since."),
     ),
     responses(
         (status = 200, body = Job, description = "The job as it stands.", headers(
             ("ETag" = String, description = "Names this state of the job."),
             ("Retry-After" = u32, description = "While the job has not ended: seconds after \
                 which it is worth another look."),
-            ("Preference-Applied" = String, description = "The wait that was applied."),
+            ("Preference-Applied" = String, description = "The preference that was applied."),
         )),
         (status = 304, description = "Nothing has changed since `If-None-Match`.", headers(
             ("ETag" = String, description = "Names this state of the job."),
@@ -75,30 +79,37 @@ pub(crate) async fn read(
     prefer: Prefer,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
+    query.0.check()?;
     let ResultsQuery { results_from, results_limit } = query.0;
-    check_limit(results_limit)?;
     let seen = Seen::by(&request);
-    let wait = prefer.wait(context.settings().wait_max);
-    let done = |job: &aisle_shared::domain::Job| {
-        job.status.is_terminal() || (!seen.is_empty() && !seen.holds(job))
-    };
-    let job = wait::until(&context, &caller, &id.0, wait.unwrap_or_default(), done).await?;
+    let max = context.settings().wait_max;
+    let done =
+        |job: &domain::Job| job.status.is_terminal() || (!seen.is_empty() && !seen.holds(job));
+    let job = wait::until(&context, &caller, &id.0, prefer.wait(max), done).await?;
     if seen.holds(&job) {
         return Ok(answer::of_job(StatusCode::NOT_MODIFIED, &job).finish());
     }
     let mut response = answer::of_job(StatusCode::OK, &job);
-    if let Some(wait) = wait {
-        response.insert_header((PREFERENCE_APPLIED, format!("wait={}", wait.as_secs())));
+    if let Some(applied) = prefer.applied(max, true) {
+        response.insert_header((PREFERENCE_APPLIED, applied));
     }
     let job = lookup::with_results(&context, &caller, job, results_from, results_limit).await?;
     Ok(response.json(job))
 }
 
-fn check_limit(limit: u32) -> Result<(), Problem> {
-    if (1..=PAGE).contains(&limit) {
+impl ResultsQuery {
+    fn check(&self) -> Result<(), Problem> {
+        let places = 0..=MAX_ITEMS_PER_JOB;
+        within("results_from", self.results_from, &places)?;
+        within("results_limit", self.results_limit, &(1..=PAGE))
+    }
+}
+
+fn within(name: &str, value: u32, range: &RangeInclusive<u32>) -> Result<(), Problem> {
+    if range.contains(&value) {
         return Ok(());
     }
-    let detail = format!("not from 1 to {PAGE}");
-    Err(Problem::new(Code::InvalidQuery, format!("results_limit: {detail}."))
-        .with_errors(vec![FieldError::of_parameter("results_limit", detail)]))
+    let detail = format!("not from {} to {}", range.start(), range.end());
+    Err(Problem::new(Code::InvalidQuery, format!("{name}: {detail}."))
+        .with_errors(vec![FieldError::of_parameter(name, detail)]))
 }

@@ -4,12 +4,14 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, post};
+use aisle_shared::domain;
 
 use super::answer;
+use super::read::PAGE;
 use crate::caller::Caller;
 use crate::context::Context;
 use crate::http::{PREFERENCE_APPLIED, Params, Prefer};
-use crate::intake::{self, JsonJob, MultipartJob, SubmitQuery};
+use crate::intake::{self, JsonJob, MultipartJob, RawImage, SubmitQuery};
 use crate::problem::{Problem, problems};
 use crate::view::Job;
 use crate::{lookup, wait};
@@ -49,7 +51,7 @@ problems!(SubmitProblems:
                 "metadata": {"sku": "A-1001"}
             }))),
         )),
-        (Vec<u8> = "image/*"),
+        (inline(RawImage) = "image/*"),
     )),
     responses(
         (status = 202, body = Job, description = "Accepted.", headers(
@@ -57,6 +59,11 @@ problems!(SubmitProblems:
             ("Retry-After" = u32, description = "Seconds after which the job is worth a look."),
             ("ETag" = String, description = "Names this state of the job."),
             ("Preference-Applied" = String, description = "`respond-async` if it was preferred."),
+        ), links(
+            ("read" = (operation_id = "readJob", parameters(("id" = "$response.body#/id")))),
+            ("cancel" = (operation_id = "cancelJob", parameters(("id" = "$response.body#/id")))),
+            ("follow" = (operation_id = "followJob", parameters(("id" = "$response.body#/id")))),
+            ("delete" = (operation_id = "deleteJob", parameters(("id" = "$response.body#/id")))),
         )),
         (status = 200, body = Job, description = "Ended within the time that `Prefer: wait` \
             allowed.", headers(
@@ -79,22 +86,16 @@ pub(crate) async fn submit(
     let options = query.0.into_options()?;
     let draft = intake::receive(&context, &request, payload).await?;
     let id = draft.submit(&caller, options).await?;
-    let wait = prefer.wait(context.settings().wait_max);
-    let ended = |job: &aisle_shared::domain::Job| job.status.is_terminal();
-    let job = wait::until(&context, &caller, &id, wait.unwrap_or_default(), ended).await?;
+    let max = context.settings().wait_max;
+    let ended = |job: &domain::Job| job.status.is_terminal();
+    let job = wait::until(&context, &caller, &id, prefer.wait(max), ended).await?;
 
-    let status = if wait.is_some() && ended(&job) { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let in_time = prefer.wait(max).is_some() && ended(&job);
+    let status = if in_time { StatusCode::OK } else { StatusCode::ACCEPTED };
     let mut response = answer::of_job(status, &job);
     response.insert_header((LOCATION, Job::path(&id)));
-    match wait {
-        Some(wait) if status == StatusCode::OK => {
-            response.insert_header((PREFERENCE_APPLIED, format!("wait={}", wait.as_secs())));
-        }
-        None if prefer.respond_async => {
-            response.insert_header((PREFERENCE_APPLIED, "respond-async"));
-        }
-        Some(_) | None => {}
+    if let Some(applied) = prefer.applied(max, in_time) {
+        response.insert_header((PREFERENCE_APPLIED, applied));
     }
-    let page = super::read::PAGE;
-    Ok(response.json(lookup::with_results(&context, &caller, job, 0, page).await?))
+    Ok(response.json(lookup::with_results(&context, &caller, job, 0, PAGE).await?))
 }
