@@ -32,6 +32,9 @@ pub(super) async fn claim(
     server: &Server,
     request: &ClaimRequest,
 ) -> Result<Vec<Claimed>, StoreError> {
+    if request.max == 0 {
+        return Ok(Vec::new());
+    }
     let mut step = server.step(&server.scripts().claim, Shard::ONLY);
     step.arg(request.worker.as_str())
         .arg(request.model.as_str())

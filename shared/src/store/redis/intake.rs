@@ -15,7 +15,7 @@ const SEAL_WITHIN: Duration = Duration::from_secs(10 * 60);
 
 /// What the scripts that admit a job answer: a word, and the number of live
 /// items where the store is full.
-type Admission = (String, Option<u64>);
+type Admission = (String, u64);
 
 /// A job with its items.
 pub(super) async fn enqueue(
@@ -109,7 +109,7 @@ fn read_admission((word, live): &Admission, limit: u64) -> Result<Enqueued, Stor
     match word.as_str() {
         "created" => Ok(Enqueued::Created),
         "replayed" => Ok(Enqueued::Replayed),
-        "full" => Err(StoreError::Full { live: live.unwrap_or(limit), limit }),
+        "full" => Err(StoreError::Full { live: *live, limit }),
         word => Err(unknown_word(word)),
     }
 }

@@ -53,7 +53,8 @@ impl RedisStore {
             server.client().clone(),
             Shard::ONLY.channel(),
             Arc::clone(&wakers),
-        );
+        )
+        .await;
         Ok(Self {
             server,
             max_live_items: options.max_live_items,

@@ -34,15 +34,24 @@ impl Drop for Subscription {
     }
 }
 
-/// Listens to a channel until the subscription is dropped.
-pub(super) fn subscribe(client: Client, channel: String, wakers: Arc<Wakers>) -> Subscription {
-    Subscription(tokio::spawn(async move { listen(&client, &channel, &wakers).await }))
+/// Listens to a channel until the subscription is dropped. Whatever changes
+/// after this returned is heard, unless the server does not answer now.
+pub(super) async fn subscribe(
+    client: Client,
+    channel: String,
+    wakers: Arc<Wakers>,
+) -> Subscription {
+    let first = connect(&client, &channel).await;
+    Subscription(tokio::spawn(async move { listen(&client, &channel, &wakers, first).await }))
 }
 
-async fn listen(client: &Client, channel: &str, wakers: &Wakers) {
+type Connected = Result<(PubSubSink, PubSubStream), RedisError>;
+
+async fn listen(client: &Client, channel: &str, wakers: &Wakers, first: Connected) {
     let mut pause = FIRST_PAUSE;
+    let mut connected = first;
     loop {
-        match connect(client, channel).await {
+        match connected {
             Ok((sink, stream)) => {
                 pause = FIRST_PAUSE;
                 wakers.any_job_changed();
@@ -55,10 +64,11 @@ async fn listen(client: &Client, channel: &str, wakers: &Wakers) {
         // Spread out, so that many processes do not return at the same moment.
         tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.5))).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
+        connected = connect(client, channel).await;
     }
 }
 
-async fn connect(client: &Client, channel: &str) -> Result<(PubSubSink, PubSubStream), RedisError> {
+async fn connect(client: &Client, channel: &str) -> Connected {
     let connecting = async {
         let (mut sink, stream) = client.get_async_pubsub().await?.split();
         sink.subscribe(channel).await?;

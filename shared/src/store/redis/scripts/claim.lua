@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- Hands out ready items of one model.
 -- ARGV: 2 worker, 3 model, 4 lease in ms, 5 outcome of a canceled item, then
---       from 6 on one random part of a token for each item wanted.
+--       from 6 on one random part of a token for each item wanted,
+--       of which there is at least one.
 local worker, model, lease, canceled = ARGV[2], ARGV[3], num(ARGV[4]), ARGV[5]
 local wanted = #ARGV - 5
 local claimed = {}
@@ -70,7 +71,7 @@ local function claim_lane(lane)
 end
 
 for band = 0, 2 do claim_solo(lane_of(model, band)) end
-if #claimed == 0 and wanted > 0 then
+if #claimed == 0 then
   -- Every eighth claim that finds work looks at the bands in reverse.
   local turn = num(call('HGET', P..'turns', model)) + 1
   local first, last, step = 0, 2, 1

@@ -3,9 +3,9 @@
 -- ARGV: as intake says, then from 12 on one source for each item.
 local total = #ARGV - 11
 local word, live = admit(total, 'queued')
-if word ~= 'created' then return {word, live} end
+if word ~= 'created' then return {word, live or 0} end
 keep_sources(ARGV[2], 0, 12)
 line_up(ARGV[2], total, ARGV[3], ARGV[4], ARGV[5], ARGV[6])
 appear(ARGV[3], ARGV[2], now)
 settle()
-return {word}
+return {word, 0}

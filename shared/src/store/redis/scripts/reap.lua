@@ -13,15 +13,16 @@ local requeued, dead, canceled = {}, {}, {}
 for _, item in ipairs(items) do
   call('ZREM', LEASES, item)
   local try = try_key(item)
-  local held = call('HMGET', try, 'state', 'solo')
+  local held = call('HMGET', try, 'state', 'solo', 'attempts')
   if held[1] == 'running' then
-    local j = call('HMGET', job_key(split(item)), 'cancel', 'model', 'band')
+    local j = call('HMGET', job_key(split(item)), 'cancel', 'model', 'band', 'attempts')
     local crashes = call('HINCRBY', try, 'crashes', 1)
     local solo_crashes = call('HINCRBY', try, 'solo_crashes', held[2] and 1 or 0)
     if j[1] then
       finish(item, 'canceled', ARGV[7])
       canceled[#canceled + 1] = item
-    elseif solo_crashes >= num(ARGV[4]) or crashes >= num(ARGV[5]) then
+    elseif num(held[3]) >= num(j[4]) or solo_crashes >= num(ARGV[4])
+      or crashes >= num(ARGV[5]) then
       bury(item, ARGV[6])
       dead[#dead + 1] = item
     else

@@ -1,1 +1,85 @@
+//! What only the Redis store must hold, tried on a server of each test's own.
+//! What both stores must hold is tried by the conformance suite.
 
+mod draining;
+mod guarding;
+mod life;
+mod private_server;
+mod uploads;
+mod waking;
+
+use std::time::Duration;
+
+use private_server::PrivateServer;
+
+use super::super::{ClaimRequest, Claimed, Store};
+use super::{RedisOptions, RedisStore};
+use crate::clock::{Clock, ManualClock};
+use crate::domain::{
+    ItemSource, JobId, JobOptions, ModelName, NewItem, NewJob, Priority, TenantId, Timestamp,
+    WorkerId,
+};
+
+const LEASE: Duration = Duration::from_secs(10);
+const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Starts a server, or leaves the test where the machine has none.
+macro_rules! server_or_skip {
+    ($($arg:expr),*) => {
+        match $crate::store::redis::tests::PrivateServer::start(&[$($arg),*]) {
+            Some(server) => server,
+            None => {
+                println!("skipped: this machine has neither redis-server nor valkey-server");
+                return;
+            }
+        }
+    };
+}
+use server_or_skip;
+
+fn options(server: &PrivateServer, clock: Clock) -> RedisOptions {
+    RedisOptions { url: server.url(), max_live_items: 100_000, danger_allow_volatile: false, clock }
+}
+
+async fn store(server: &PrivateServer) -> RedisStore {
+    RedisStore::connect(options(server, Clock::Store)).await.unwrap()
+}
+
+async fn store_with_clock(server: &PrivateServer) -> (RedisStore, ManualClock) {
+    let clock = ManualClock::at(Timestamp(1_750_000_000_000));
+    let store = RedisStore::connect(options(server, Clock::Manual(clock.clone()))).await.unwrap();
+    (store, clock)
+}
+
+fn tenant() -> TenantId {
+    "shop".parse().unwrap()
+}
+
+fn model() -> ModelName {
+    "mobilenet".parse().unwrap()
+}
+
+fn job() -> NewJob {
+    NewJob {
+        id: JobId::generate(),
+        tenant: tenant(),
+        weight: 1,
+        model: model(),
+        priority: Priority::Normal,
+        options: JobOptions { top_k: 5 },
+        metadata: serde_json::Map::new(),
+        max_attempts: 3,
+        retention: RETENTION,
+    }
+}
+
+fn urls(count: usize) -> Vec<NewItem> {
+    (0..count)
+        .map(|n| NewItem { source: ItemSource::Url(format!("https://example.com/{n}.jpg")) })
+        .collect()
+}
+
+async fn claim(store: &RedisStore, max: usize) -> Vec<Claimed> {
+    let request = ClaimRequest { worker: WorkerId::generate(), model: model(), max, lease: LEASE };
+    store.claim(&request).await.unwrap()
+}

@@ -1,0 +1,101 @@
+//! Which servers are accepted, and what becomes of a server that changes.
+
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::store::StoreError;
+
+#[tokio::test]
+async fn a_server_that_evicts_is_refused() {
+    let server = server_or_skip!("--maxmemory-policy", "allkeys-lru");
+    let error = RedisStore::connect(options(&server, Clock::Store)).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Config(text) if text.contains("noeviction")), "{error}");
+}
+
+#[tokio::test]
+async fn a_volatile_server_is_refused_unless_that_was_allowed() {
+    let server = server_or_skip!("--appendonly", "no");
+    let mut options = options(&server, Clock::Store);
+    let error = RedisStore::connect(options.clone()).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Config(text) if text.contains("appendonly")), "{error}");
+    options.danger_allow_volatile = true;
+    RedisStore::connect(options).await.unwrap().check().await.unwrap();
+}
+
+#[tokio::test]
+async fn keys_of_another_layout_are_refused() {
+    let server = server_or_skip!();
+    let _: u32 = server.ask("HSET {aisle:0}:meta layout 999");
+    let error = RedisStore::connect(options(&server, Clock::Store)).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Config(text) if text.contains("999")), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_hides_its_settings_is_accepted() {
+    let server = server_or_skip!("--rename-command", "CONFIG", "");
+    store(&server).await.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_user_without_the_password_is_refused_and_the_password_not_told() {
+    let server = server_or_skip!();
+    let _: String = server.ask("CONFIG SET requirepass correct");
+    let mut options = options(&server, Clock::Store);
+    options.url = format!("{}?pass=hunter2", options.url);
+    let error = RedisStore::connect(options).await.unwrap_err();
+    assert!(matches!(error, StoreError::Config(_)), "{error:?}");
+    assert!(!format!("{error} {error:?}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn a_url_of_no_use_is_refused_without_being_repeated() {
+    let options = RedisOptions {
+        url: "http://shop:hunter2@localhost".to_owned(),
+        max_live_items: 1,
+        danger_allow_volatile: false,
+        clock: Clock::Store,
+    };
+    let error = RedisStore::connect(options).await.unwrap_err();
+    assert!(matches!(error, StoreError::Config(_)), "{error:?}");
+    assert!(!format!("{error} {error:?}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn scripts_that_the_server_forgot_are_sent_again() {
+    let server = server_or_skip!();
+    let store = store(&server).await;
+    store.enqueue(&job(), &urls(1)).await.unwrap();
+    let _: String = server.ask("SCRIPT FLUSH");
+    store.enqueue(&job(), &urls(1)).await.unwrap();
+    assert_eq!(claim(&store, 10).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_makes_the_store_unavailable_in_time() {
+    let server = server_or_skip!();
+    let store = std::sync::Arc::new(store(&server).await);
+    let _: String = server.ask("CLIENT PAUSE 60000 ALL");
+    let asked = Instant::now();
+    // More callers than connections: those who wait for one give up as well.
+    let callers = (0..100).map(|_| {
+        let store = std::sync::Arc::clone(&store);
+        tokio::spawn(async move { store.check().await })
+    });
+    for answer in futures::future::join_all(callers).await {
+        assert!(matches!(answer.unwrap(), Err(StoreError::Unavailable { .. })));
+    }
+    assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_makes_the_store_unavailable_at_once() {
+    let server = server_or_skip!();
+    let store = store(&server).await;
+    drop(server);
+    let asked = Instant::now();
+    for _ in 0..100 {
+        let answer = store.check().await;
+        assert!(matches!(answer, Err(StoreError::Unavailable { .. })), "{answer:?}");
+    }
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+}

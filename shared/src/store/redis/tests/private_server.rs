@@ -1,0 +1,78 @@
+//! A Redis server for one test, on a socket in a folder of its own.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use redis::{Client, Connection};
+use tempfile::TempDir;
+
+/// How long the server may take to answer for the first time.
+const START_WITHIN: Duration = Duration::from_secs(10);
+
+/// Killed, with all that it holds, when dropped.
+pub(super) struct PrivateServer {
+    process: Child,
+    folder: TempDir,
+}
+
+impl PrivateServer {
+    /// A durable server with more settings; `None` where there is none to start.
+    pub(super) fn start(settings: &[&str]) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let process = programs().into_iter().find_map(|program| {
+            Command::new(program)
+                .args(["--port", "0", "--unixsocket", "redis.sock", "--save", ""])
+                .args(["--appendonly", "yes", "--loglevel", "warning"])
+                .args(settings)
+                .current_dir(folder.path())
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .spawn()
+                .ok()
+        })?;
+        let server = Self { process, folder };
+        let deadline = Instant::now() + START_WITHIN;
+        while server.client().get_connection().is_err() {
+            assert!(Instant::now() < deadline, "the server does not answer");
+            std::thread::yield_now();
+        }
+        Some(server)
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("redis+unix://{}", self.folder.path().join("redis.sock").display())
+    }
+
+    /// A plain connection, to look behind the store's back.
+    pub(super) fn connection(&self) -> Connection {
+        self.client().get_connection().unwrap()
+    }
+
+    /// The answer to a command, its words parted by spaces.
+    pub(super) fn ask<T: redis::FromRedisValue>(&self, command: &str) -> T {
+        let mut words = command.split(' ');
+        let mut command = redis::cmd(words.next().unwrap());
+        words.for_each(|word| {
+            command.arg(word);
+        });
+        command.query(&mut self.connection()).unwrap()
+    }
+
+    fn client(&self) -> Client {
+        Client::open(self.url()).unwrap()
+    }
+}
+
+impl Drop for PrivateServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The machine's own server, or the one that the project's set-up brings.
+fn programs() -> [PathBuf; 3] {
+    let brought = concat!(env!("CARGO_MANIFEST_DIR"), "/../.runtime/bin/valkey-server");
+    ["redis-server", "valkey-server", brought].map(PathBuf::from)
+}
