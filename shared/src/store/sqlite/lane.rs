@@ -21,8 +21,8 @@ pub(super) struct Lane {
 /// Finish tags of one tenant's run of items: `start + step`, `start + 2·step`…
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Tags {
-    start: f64,
-    step: f64,
+    pub(super) start: f64,
+    pub(super) step: f64,
 }
 
 impl Tags {

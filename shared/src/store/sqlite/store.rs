@@ -33,7 +33,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// A reaper looks at a lock for an instant; a worker that finds its own taken
 /// tries again this often…
-const LOCK_TRIES: u32 = 20;
+const LOCK_TRIES: u32 = 50;
 
 /// …and waits this long between.
 const LOCK_PAUSE: Duration = Duration::from_millis(10);

@@ -1,3 +1,6 @@
+//! What is SQLite's own: the file, its processes, its counters and its plans.
+//! What any store must do is held by the conformance suite.
+
 use std::path::Path;
 use std::time::Instant;
 
@@ -380,5 +383,17 @@ fn the_queries_of_a_busy_store_walk_indexes_and_sort_nothing() {
             let small = line.starts_with("SCAN l");
             assert!(!line.contains("TEMP B-TREE") && (small || !walks_table), "{sql}: {line}");
         }
+    }
+}
+
+#[test]
+fn a_statement_is_planned_once_whatever_is_bound_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(store(&folder));
+    let db = open_reader(&options(&folder).path).unwrap();
+    for limit in 1..4 {
+        let mut select = db.prepare_cached(claim::READY_ITEMS).unwrap();
+        assert!(select.query((1, false, limit)).unwrap().next().unwrap().is_none());
+        assert_eq!(select.get_status(rusqlite::StatementStatus::RePrepare), 0);
     }
 }
