@@ -11,6 +11,7 @@ pub mod preprocess;
 mod classifier;
 mod error;
 mod loaded;
+mod pipeline;
 mod postprocess;
 mod runtime;
 mod session;
@@ -19,6 +20,7 @@ mod stage;
 
 pub use classifier::{Classifier, ClassifierSettings};
 pub use error::WorkerError;
+pub use pipeline::Worker;
 pub use postprocess::{Postprocessor, Ranking};
 pub use runtime::RuntimeError;
 pub use session::{PRECISION, Provider, Session, SessionError, SessionSettings};

@@ -93,8 +93,10 @@ impl Session {
         let Provider::Cpu = settings.provider;
         let inner = ort::session::Session::builder(environment)?
             .with_optimization_level(GraphOptimizationLevel::All)
-            .and_then(|builder| builder.with_intra_threads(settings.threads.get()))
-            .and_then(|builder| builder.with_inter_threads(1))
+            .map_err(ort::Error::from)?
+            .with_intra_threads(settings.threads.get())
+            .map_err(ort::Error::from)?
+            .with_inter_threads(1)
             .map_err(ort::Error::from)?
             .commit_from_file(&folder.network)?;
         let output = folder.preprocessing.output;

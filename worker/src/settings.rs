@@ -9,7 +9,7 @@ use aisle_shared::image_probe::ImageLimits;
 use crate::session::Provider;
 
 /// Images in a batch at most, unless set otherwise.
-pub const DEFAULT_MAX_BATCH: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
+pub(crate) const DEFAULT_MAX_BATCH: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
 
 /// How a worker is set up.
 #[derive(Debug, Clone)]

@@ -1,0 +1,173 @@
+//! The stage that claims: as many items as keep the network busy, no more,
+//! so that what this worker has not begun is left to others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aisle_shared::domain::{ModelName, WorkerId};
+use aisle_shared::store::{ClaimRequest, Claimed, Store};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::ending::{Ended, Ending};
+use super::gate::{Gate, Pass};
+use super::held::{Held, Hold};
+use super::lane::Lane;
+use super::work::{Expected, Work};
+use crate::settings::Backoff;
+
+/// Between two looks at a store that has nothing and wakes nobody.
+const POLL: Duration = Duration::from_secs(1);
+
+/// Between two looks at a store that does not answer.
+const TROUBLE: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(5) };
+
+/// Claims one model's items.
+pub(super) struct Intake {
+    pub(super) lane: Arc<Lane>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) worker: WorkerId,
+    pub(super) model: ModelName,
+    pub(super) lease: Duration,
+    pub(super) backoff: Backoff,
+    /// Free slots that are worth a claim: a batch.
+    pub(super) refill: u32,
+    pub(super) held: Arc<Held>,
+    pub(super) expected: Expected,
+    pub(super) gate: Gate,
+    pub(super) tasks: TaskTracker,
+    pub(super) shutdown: CancellationToken,
+}
+
+/// What a step did.
+enum Step {
+    /// Items were claimed: there may be more.
+    Claimed,
+    /// There are none.
+    Idle,
+    /// The store did not answer.
+    Trouble,
+}
+
+impl Intake {
+    /// Claims until the worker is asked to stop.
+    pub(super) async fn run(self) {
+        let mut failures = 0;
+        while !self.shutdown.is_cancelled() {
+            let step = self.step().await;
+            failures = match step {
+                Step::Trouble => failures + 1,
+                Step::Claimed | Step::Idle => 0,
+            };
+            let wait = async {
+                match step {
+                    Step::Claimed => {}
+                    Step::Idle => self.store.wait_for_work(&self.model, POLL).await,
+                    Step::Trouble => {
+                        tokio::time::sleep(TROUBLE.after(failures, rand::random())).await;
+                    }
+                }
+            };
+            tokio::select! { () = wait => {}, () = self.shutdown.cancelled() => {} }
+        }
+    }
+
+    /// Waits for room, claims, and sends what was claimed on its way.
+    async fn step(&self) -> Step {
+        let room = async {
+            let pass = self.gate.shared().await;
+            let slots = Arc::clone(&self.lane.slots);
+            let mut free = slots.acquire_many_owned(self.refill).await.ok()?;
+            let more = u32::try_from(self.lane.slots.available_permits()).unwrap_or(0);
+            if let Ok(more) = Arc::clone(&self.lane.slots).try_acquire_many_owned(more) {
+                free.merge(more);
+            }
+            Some((pass, free))
+        };
+        let room = tokio::select! {
+            room = room => room,
+            () = self.shutdown.cancelled() => None,
+        };
+        let Some((pass, mut free)) = room else { return Step::Idle };
+        let request = ClaimRequest {
+            worker: self.worker.clone(),
+            model: self.model.clone(),
+            max: free.num_permits(),
+            lease: self.lease,
+        };
+        let claimed = match self.store.claim(&request).await {
+            Ok(claimed) if claimed.is_empty() => return Step::Idle,
+            Ok(claimed) => claimed,
+            Err(error) => {
+                tracing::warn!(model = %self.model, %error, "nothing can be claimed");
+                return Step::Trouble;
+            }
+        };
+        let mut alone = Vec::new();
+        for claimed in claimed {
+            let hold = self.held.hold(claimed.lease.clone());
+            if claimed.solo {
+                alone.push((claimed, hold));
+            } else {
+                self.start(claimed, hold, free.split(1), pass.clone());
+            }
+        }
+        // An item alone waits for all others to end, so nothing may be kept from them.
+        drop((pass, free));
+        for (claimed, hold) in alone {
+            self.start_alone(claimed, hold).await;
+        }
+        Step::Claimed
+    }
+
+    async fn start_alone(&self, claimed: Claimed, hold: Hold) {
+        tracing::warn!(item = %claimed.lease.item, "an item that took a worker down runs alone");
+        let pass = tokio::select! {
+            pass = self.gate.alone() => Some(pass),
+            () = hold.left() => None,
+            () = self.shutdown.cancelled() => None,
+        };
+        match pass {
+            Some(pass) => {
+                let slot = Arc::clone(&self.lane.slots).acquire_owned().await.ok();
+                self.start(claimed, hold, slot, pass);
+            }
+            None => {
+                let pass = self.gate.shared().await;
+                let work = self.work(claimed, hold, None, pass);
+                let ended = match work.still_wanted() {
+                    Ok(work) => Ended::new(work, Ending::Release),
+                    Err(ended) => ended,
+                };
+                drop(self.lane.record.send(*ended).await);
+            }
+        }
+    }
+
+    fn start(&self, claimed: Claimed, hold: Hold, slot: Option<OwnedSemaphorePermit>, pass: Pass) {
+        let work = self.work(claimed, hold, slot, pass);
+        let lane = Arc::clone(&self.lane);
+        self.tasks.spawn(async move { lane.travel(work).await });
+    }
+
+    fn work(
+        &self,
+        claimed: Claimed,
+        hold: Hold,
+        slot: Option<OwnedSemaphorePermit>,
+        pass: Pass,
+    ) -> Work {
+        Work {
+            hold,
+            model: self.model.clone(),
+            source: claimed.source,
+            top_k: claimed.options.top_k,
+            attempt: claimed.attempt,
+            backoff: self.backoff,
+            slot,
+            coming: Some(self.expected.one()),
+            _pass: pass,
+        }
+    }
+}

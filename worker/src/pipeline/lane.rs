@@ -1,0 +1,49 @@
+//! One item's way from its claim to the network.
+
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError};
+
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::Sender;
+
+use super::ending::{Ended, Ending};
+use super::fetch::Fetch;
+use super::metrics::Metrics;
+use super::prepare::{Prepare, Prepared};
+use super::work::Work;
+use crate::loaded::LoadedModel;
+
+/// The stages of one model up to its network.
+pub(super) struct Lane {
+    pub(super) model: LoadedModel,
+    pub(super) slots: Arc<Semaphore>,
+    pub(super) fetch: Fetch,
+    pub(super) prepare: Prepare,
+    pub(super) to_network: SyncSender<Prepared>,
+    pub(super) record: Sender<Ended>,
+    pub(super) metrics: Metrics,
+}
+
+impl Lane {
+    /// Brings an item to the network, or to its end.
+    pub(super) async fn travel(&self, work: Work) {
+        if let Err(ended) = self.to_the_network(work).await
+            && let Err(unsent) = self.record.send(*ended).await
+        {
+            tracing::error!(item = %unsent.0.work.item(), "the recorder is gone");
+        }
+    }
+
+    async fn to_the_network(&self, work: Work) -> Result<(), Box<Ended>> {
+        let fetched = self.fetch.run(work, &self.slots).await?;
+        self.metrics.fetched(std::time::Duration::from_secs_f32(fetched.fetch_ms / 1000.0));
+        let mut prepared = self.prepare.run(fetched, &self.model, &self.metrics).await?;
+        // No longer on its way but there: the network must not wait for it.
+        prepared.work.coming = None;
+        self.to_network.try_send(prepared).map_err(|unsent| {
+            // As many fit as there are slots, so only a dead thread refuses.
+            let (TrySendError::Full(prepared) | TrySendError::Disconnected(prepared)) = unsent;
+            Ended::new(prepared.work, Ending::Release)
+        })
+    }
+}

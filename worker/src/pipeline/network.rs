@@ -1,0 +1,122 @@
+//! The stage that runs the network, on a thread of its own.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use aisle_shared::domain::{ImageInfo, ItemError, StageTimings};
+use tokio::sync::mpsc::Sender;
+
+use super::batch::{Cut, Moment, decide};
+use super::ending::Ended;
+use super::metrics::Metrics;
+use super::prepare::Prepared;
+use super::work::{Expected, Work};
+use crate::loaded::Network;
+
+/// The network's thread.
+pub(super) struct NetworkThread {
+    pub(super) network: Network,
+    pub(super) arrivals: Receiver<Prepared>,
+    pub(super) expected: Expected,
+    pub(super) batch_wait: Duration,
+    pub(super) answered: Sender<Answered>,
+    pub(super) record: Sender<Ended>,
+    pub(super) metrics: Metrics,
+}
+
+/// An item with what the network said.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub(super) work: Work,
+    pub(super) logits: Result<Vec<f32>, ItemError>,
+    pub(super) batch_size: u32,
+    pub(super) image: ImageInfo,
+    pub(super) timings: StageTimings,
+}
+
+impl NetworkThread {
+    /// Runs batches until no stage before it is left and all that is ready has run.
+    pub(super) fn run(mut self) {
+        let mut ready = VecDeque::new();
+        while let Some(size) = self.next_batch(&mut ready) {
+            let batch = ready.drain(..size.min(ready.len())).collect();
+            self.run_batch(batch);
+        }
+    }
+
+    /// Waits for a batch and returns its size.
+    fn next_batch(&mut self, ready: &mut VecDeque<Prepared>) -> Option<usize> {
+        loop {
+            ready.extend(self.arrivals.try_iter());
+            let Some(oldest) = ready.front() else {
+                ready.push_back(self.arrivals.recv().ok()?);
+                continue;
+            };
+            let moment = Moment {
+                sizes: self.network.batch_sizes(),
+                ready: ready.len(),
+                coming: self.expected.count(),
+                waited: oldest.since.elapsed(),
+                max_wait: self.batch_wait,
+            };
+            match decide(moment) {
+                Cut::Now { size, reason } => {
+                    self.metrics.batch_cut(reason.as_str());
+                    return Some(size);
+                }
+                Cut::Wait(time) => match self.arrivals.recv_timeout(time) {
+                    Ok(item) => ready.push_back(item),
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => {
+                        return Some(self.network.largest_batch(ready.len()));
+                    }
+                },
+            }
+        }
+    }
+
+    fn run_batch(&mut self, batch: Vec<Prepared>) {
+        let mut wanted = self.still_wanted(batch);
+        // Items that left on the way may leave a number that is no batch size.
+        while !wanted.is_empty() {
+            let size = self.network.largest_batch(wanted.len());
+            let rest = wanted.split_off(size.min(wanted.len()));
+            self.answer(wanted);
+            wanted = rest;
+        }
+    }
+
+    fn still_wanted(&self, batch: Vec<Prepared>) -> Vec<Prepared> {
+        let mut wanted = Vec::with_capacity(batch.len());
+        for prepared in batch {
+            let Prepared { work, tensor, image, timings, since } = prepared;
+            match work.still_wanted() {
+                Ok(work) => wanted.push(Prepared { work, tensor, image, timings, since }),
+                // The recorder ends after this thread, so the item gets there.
+                Err(ended) => drop(self.record.blocking_send(*ended)),
+            }
+        }
+        wanted
+    }
+
+    fn answer(&mut self, batch: Vec<Prepared>) {
+        let start = Instant::now();
+        let tensors: Vec<&[f32]> = batch.iter().map(|item| item.tensor.as_slice()).collect();
+        let logits = self.network.run(&tensors);
+        let took = start.elapsed();
+        self.metrics.inferred(took, batch.len());
+        let batch_size = u32::try_from(batch.len()).unwrap_or(u32::MAX);
+        for (item, logits) in batch.into_iter().zip(logits) {
+            let Prepared { work, image, timings, since, .. } = item;
+            let timings = StageTimings {
+                batch_ms: start.duration_since(since).as_secs_f32() * 1000.0,
+                inference_ms: took.as_secs_f32() * 1000.0,
+                ..timings
+            };
+            let answered = Answered { work, logits, batch_size, image, timings };
+            // The next stage ends after this thread, so the item gets there.
+            drop(self.answered.blocking_send(answered));
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The one exit: writes how items ended, many in one call.
+//!
+//! A store that does not answer is asked again and again: an outcome is given
+//! up only when the worker itself is told to, and then the lease runs out and
+//! another worker does the item anew. The store fences what comes too late.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aisle_shared::blob::BlobStore;
+use aisle_shared::domain::{ErrorCode, ItemError, ItemOutcome, ItemRef, ItemSource};
+use aisle_shared::store::{Lease, Recorded, Retried, Store, StoreError};
+use tokio::sync::mpsc::Receiver;
+use tokio_util::sync::CancellationToken;
+
+use super::ending::{Ended, Ending};
+use super::metrics::item_finished;
+use super::work::Work;
+use crate::settings::Backoff;
+
+/// Items that one call records at most.
+const MAX_BATCH: usize = 128;
+
+/// Between two calls to a store that does not answer.
+const TROUBLE: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(5) };
+
+/// Writes endings; one for all models.
+pub(super) struct Recorder {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) blobs: Arc<dyn BlobStore>,
+    /// When a store that does not answer is no longer asked.
+    pub(super) give_up: CancellationToken,
+}
+
+/// The endings of a batch, by what is written.
+#[derive(Default)]
+struct Sorted {
+    outcomes: Vec<(Work, ItemOutcome)>,
+    retries: Vec<(Work, Duration, ItemError)>,
+    releases: Vec<Work>,
+}
+
+impl Recorder {
+    /// Records until every stage before has ended.
+    pub(super) async fn run(self, mut ended: Receiver<Ended>) {
+        let mut batch = Vec::with_capacity(MAX_BATCH);
+        while ended.recv_many(&mut batch, MAX_BATCH).await > 0 {
+            self.record(batch.drain(..)).await;
+        }
+    }
+
+    async fn record(&self, batch: impl Iterator<Item = Ended>) {
+        let Sorted { outcomes, retries, releases } = sorted(batch);
+        let mut blobs = Vec::new();
+        if !outcomes.is_empty() {
+            self.complete(outcomes, &mut blobs).await;
+        }
+        for (work, after, error) in retries {
+            self.retry(work, after, &error, &mut blobs).await;
+        }
+        if !releases.is_empty() {
+            let leases: Vec<Lease> = releases.iter().map(|w| w.hold.lease().clone()).collect();
+            // Not giving them back only makes others wait for the leases to run out.
+            drop(self.insist("release", || self.store.release(&leases)).await);
+            drop(releases);
+        }
+        if !blobs.is_empty()
+            && let Err(error) = self.blobs.delete(&blobs).await
+        {
+            tracing::warn!(%error, blobs = blobs.len(), "images of ended items are left to the sweep");
+        }
+    }
+
+    async fn complete(&self, outcomes: Vec<(Work, ItemOutcome)>, blobs: &mut Vec<ItemRef>) {
+        let (works, outcomes): (Vec<Work>, Vec<(Lease, ItemOutcome)>) = outcomes
+            .into_iter()
+            .map(|(work, outcome)| {
+                let lease = work.hold.lease().clone();
+                (work, (lease, outcome))
+            })
+            .unzip();
+        match self.insist("complete", || self.store.complete(&outcomes)).await {
+            Ok(recorded) => {
+                for ((work, (_, outcome)), recorded) in works.iter().zip(&outcomes).zip(recorded) {
+                    settle(work, outcome, recorded, blobs);
+                }
+            }
+            Err(GivenUp::Refused(error)) => {
+                tracing::error!(%error, items = works.len(), "outcomes are refused together");
+                for (work, (lease, outcome)) in works.iter().zip(outcomes) {
+                    self.complete_alone(work, lease, outcome, blobs).await;
+                }
+            }
+            Err(GivenUp::Stopped) => {}
+        }
+    }
+
+    /// Records one outcome; one that the store does not take becomes an error.
+    async fn complete_alone(
+        &self,
+        work: &Work,
+        lease: Lease,
+        outcome: ItemOutcome,
+        blobs: &mut Vec<ItemRef>,
+    ) {
+        let detail = "the answer is larger than the store takes; ask for fewer predictions";
+        let instead = ItemOutcome::Failed(ItemError::new(ErrorCode::Internal, detail));
+        for outcome in [outcome, instead] {
+            let one = [(lease.clone(), outcome)];
+            match self.insist("complete", || self.store.complete(&one)).await {
+                Ok(recorded) => {
+                    let [(_, outcome)] = &one;
+                    for recorded in recorded {
+                        settle(work, outcome, recorded, blobs);
+                    }
+                    return;
+                }
+                Err(GivenUp::Refused(error)) => {
+                    tracing::error!(item = %work.item(), %error, "an outcome is refused");
+                }
+                Err(GivenUp::Stopped) => return,
+            }
+        }
+    }
+
+    async fn retry(
+        &self,
+        work: Work,
+        after: Duration,
+        error: &ItemError,
+        blobs: &mut Vec<ItemRef>,
+    ) {
+        let lease = work.hold.lease();
+        tracing::info!(item = %lease.item, attempt = work.attempt, %error, "an item is tried again");
+        match self.insist("retry", || self.store.retry(lease, after, error)).await {
+            Ok(Retried::Canceled { .. } | Retried::Gone) => blob_of(&work, blobs),
+            // A dead letter keeps its image, for those who look into it.
+            Ok(Retried::Dead { .. }) => {
+                item_finished(work.model.as_str(), &ItemOutcome::Failed(error.clone()));
+            }
+            Ok(Retried::Delayed | Retried::Fenced) | Err(GivenUp::Stopped) => {}
+            Err(GivenUp::Refused(refusal)) => {
+                tracing::error!(item = %lease.item, %refusal, "a retry is refused");
+            }
+        }
+    }
+
+    /// Repeats a call until the store answers.
+    async fn insist<T, F>(
+        &self,
+        verb: &'static str,
+        call: impl Fn() -> F + Send,
+    ) -> Result<T, GivenUp>
+    where
+        F: Future<Output = Result<T, StoreError>> + Send,
+    {
+        let mut failures = 0;
+        loop {
+            let error = match call().await {
+                Ok(answer) => return Ok(answer),
+                Err(error @ StoreError::Invalid(_)) => return Err(GivenUp::Refused(error)),
+                Err(
+                    error @ (StoreError::Unavailable { .. }
+                    | StoreError::Full { .. }
+                    | StoreError::NotFound
+                    | StoreError::Corrupt(_)
+                    | StoreError::Config(_)),
+                ) => error,
+            };
+            failures += 1;
+            tracing::warn!(verb, failures, %error, "the store is asked again");
+            tokio::select! {
+                () = tokio::time::sleep(TROUBLE.after(failures, rand::random())) => {}
+                () = self.give_up.cancelled() => return Err(GivenUp::Stopped),
+            }
+        }
+    }
+}
+
+/// Why nothing was written.
+enum GivenUp {
+    /// The store does not take it.
+    Refused(StoreError),
+    /// The worker stops, and the store does not answer.
+    Stopped,
+}
+
+fn sorted(batch: impl Iterator<Item = Ended>) -> Sorted {
+    let mut sorted = Sorted::default();
+    for Ended { work, ending } in batch {
+        match ending {
+            Ending::Outcome(outcome) => sorted.outcomes.push((work, outcome)),
+            Ending::Retry { after, error } => sorted.retries.push((work, after, error)),
+            Ending::Release => sorted.releases.push(work),
+            Ending::Lost => tracing::debug!(item = %work.item(), "a lost item is dropped"),
+        }
+    }
+    sorted
+}
+
+fn settle(work: &Work, outcome: &ItemOutcome, recorded: Recorded, blobs: &mut Vec<ItemRef>) {
+    match recorded {
+        Recorded::Stored { .. } => {
+            item_finished(work.model.as_str(), outcome);
+            blob_of(work, blobs);
+        }
+        Recorded::Gone => blob_of(work, blobs),
+        Recorded::Fenced => {
+            tracing::info!(item = %work.item(), "an outcome came too late: the item is another's");
+        }
+    }
+}
+
+fn blob_of(work: &Work, blobs: &mut Vec<ItemRef>) {
+    match work.source {
+        ItemSource::Upload => blobs.push(work.item()),
+        ItemSource::Url(_) => {}
+    }
+}
