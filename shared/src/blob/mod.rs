@@ -4,6 +4,7 @@
 //! The order is always blob first, then job: a blob without a job is garbage
 //! that is swept, a job without its blobs would be a lost upload.
 
+mod aged;
 mod files;
 mod redis;
 
