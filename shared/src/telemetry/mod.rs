@@ -1,0 +1,31 @@
+//! Logs and metrics: how a process says what it does. Set up once by the
+//! binary; everything else only reports.
+//!
+//! What must never happen: a secret, a URL's query or an image's content in a
+//! log, an id or a URL as a metric's label.
+
+mod gauges;
+mod logging;
+mod metrics;
+pub mod names;
+
+pub use gauges::StoreGauges;
+pub use logging::{LogFormat, init_logging};
+pub use metrics::{MetricsHandle, install_metrics};
+
+/// Why logs or metrics could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The log filter cannot be read.
+    #[error("the log filter cannot be read: {0}")]
+    Filter(#[from] tracing_subscriber::filter::ParseError),
+    /// The process logs already.
+    #[error("logs are set up already")]
+    LogsInPlace(#[from] tracing_subscriber::util::TryInitError),
+    /// The process keeps metrics already, or they are badly described.
+    #[error("metrics cannot be kept: {0}")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    /// The thread that keeps metrics small could not be started.
+    #[error("the thread that keeps metrics small could not be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
