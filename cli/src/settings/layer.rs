@@ -117,7 +117,7 @@ pub(crate) struct Layer {
     /// What is logged: a level, or levels by module, such as
     /// `warn,aisle_worker=debug`.
     #[arg(long, env = "AISLE_LOG", value_name = "FILTER", hide_short_help = true)]
-    #[arg(value_parser = GivenParser, default_value = "info,actix_server=warn")]
+    #[arg(value_parser = GivenParser, default_value = "info,actix_server=warn,ort=warn")]
     pub(crate) log: Option<Given>,
 
     /// DANGER: fetch image URLs from loopback, private and other special

@@ -80,8 +80,6 @@ impl Process {
 
     /// Works on jobs until the process stops.
     pub(super) async fn worker(&self, worker: Worker) -> anyhow::Result<()> {
-        let models: Vec<_> = worker.card().models.iter().map(|card| card.name.as_str()).collect();
-        tracing::info!(worker = %worker.card().id, ?models, "the worker is ready");
         let fetcher = Fetcher::new(self.fetch_policy()).context("the client for image URLs")?;
         let worked = worker.run(
             Arc::clone(&self.backends.store),
