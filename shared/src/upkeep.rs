@@ -115,16 +115,17 @@ impl Upkeep {
 
     /// Repeats all steps until told to stop. A step under way is finished.
     pub async fn run(self, shutdown: CancellationToken) {
+        let this = &self;
         tokio::join!(
-            repeat("reap", REAP_PERIOD, &shutdown, async || {
-                Ok(pace(taken_back(&self.step_reap().await?)))
+            repeat("reap", REAP_PERIOD, &shutdown, || async move {
+                Ok(pace(taken_back(&this.step_reap().await?)))
             }),
-            repeat("sweep", SWEEP_PERIOD, &shutdown, async || {
-                let Swept { expired, aborted } = self.step_sweep().await?;
+            repeat("sweep", SWEEP_PERIOD, &shutdown, || async move {
+                let Swept { expired, aborted } = this.step_sweep().await?;
                 Ok(pace(expired.len() + aborted.len()))
             }),
-            repeat("orphans", ORPHANS_PERIOD, &shutdown, async || {
-                self.step_orphans().await.map(|_| Pace::Rest)
+            repeat("orphans", ORPHANS_PERIOD, &shutdown, || async move {
+                this.step_orphans().await.map(|_| Pace::Rest)
             }),
         );
     }
@@ -161,12 +162,14 @@ fn count(name: &'static str, events: usize) {
 
 /// Repeats a step. The first failure of a row is logged, and the success
 /// that ends it.
-async fn repeat(
+async fn repeat<F>(
     step_name: &'static str,
     period: Duration,
     shutdown: &CancellationToken,
-    step: impl AsyncFn() -> Result<Pace, UpkeepError>,
-) {
+    step: impl Fn() -> F,
+) where
+    F: Future<Output = Result<Pace, UpkeepError>>,
+{
     let mut failures = 0_u32;
     while !shutdown.is_cancelled() {
         let pause = match step().await {
