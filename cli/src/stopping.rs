@@ -2,7 +2,6 @@
 //! second ends the process at once. Whatever was in hand then is given to
 //! another worker when its lease expires, so nothing is lost either way.
 
-use std::future::Future;
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};

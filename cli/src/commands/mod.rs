@@ -6,8 +6,6 @@ mod models;
 mod openapi;
 mod serve;
 
-use std::future::Future;
-
 use anyhow::Context;
 
 use crate::args::Command;

@@ -21,10 +21,10 @@ pub(crate) async fn serve(args: SettingsArgs) -> anyhow::Result<()> {
     let worker_settings = settings.worker()?;
     let listener = bind(settings.listen, "AISLE_LISTEN")?;
     let worker = Worker::load(worker_settings)?;
-    let process = Process::start(settings, metrics).await?;
+    let process = Process::open(settings, metrics).await?;
     announce(&listener)?;
-    let (served, worked) = tokio::join!(process.api(listener, true), process.worker(worker));
-    process.close().await;
+    let parts = async { tokio::join!(process.api(listener, true), process.worker(worker)) };
+    let (served, worked) = process.run(parts).await;
     served.and(worked)
 }
 
@@ -32,11 +32,9 @@ pub(crate) async fn serve(args: SettingsArgs) -> anyhow::Result<()> {
 pub(crate) async fn api(args: SettingsArgs) -> anyhow::Result<()> {
     let (settings, metrics) = process::prepare(args)?;
     let listener = bind(settings.listen, "AISLE_LISTEN")?;
-    let process = Process::start(settings, metrics).await?;
+    let process = Process::open(settings, metrics).await?;
     announce(&listener)?;
-    let served = process.api(listener, false).await;
-    process.close().await;
-    served
+    process.run(process.api(listener, false)).await
 }
 
 /// A worker alone.
@@ -46,9 +44,9 @@ pub(crate) async fn worker(args: SettingsArgs) -> anyhow::Result<()> {
     let monitor = settings.metrics_listen.map(|address| bind(address, "AISLE_METRICS_LISTEN"));
     let monitor = monitor.transpose()?;
     let worker = Worker::load(worker_settings)?;
-    let process = Process::start(settings, metrics).await?;
-    let (monitored, worked) = tokio::join!(process.monitor(monitor), process.worker(worker));
-    process.close().await;
+    let process = Process::open(settings, metrics).await?;
+    let parts = async { tokio::join!(process.monitor(monitor), process.worker(worker)) };
+    let (monitored, worked) = process.run(parts).await;
     monitored.and(worked)
 }
 

@@ -9,7 +9,6 @@ use aisle_shared::telemetry::{LogFormat, MetricsHandle, init_logging, install_me
 use aisle_shared::upkeep::Upkeep;
 use aisle_worker::Worker;
 use anyhow::Context;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::monitor::{self, Monitored};
@@ -35,22 +34,28 @@ pub(super) struct Process {
     backends: Backends,
     metrics: MetricsHandle,
     stop: CancellationToken,
-    upkeep_stop: CancellationToken,
-    upkeep: JoinHandle<()>,
 }
 
 impl Process {
-    /// Opens the store and begins its upkeep; from here on signals stop the
-    /// process in good order.
-    pub(super) async fn start(settings: Settings, metrics: MetricsHandle) -> anyhow::Result<Self> {
+    /// Opens the store; from here on signals stop the process in good order.
+    pub(super) async fn open(settings: Settings, metrics: MetricsHandle) -> anyhow::Result<Self> {
         let backends = wiring::open(&settings).await?;
         let stop = CancellationToken::new();
         StopSignals::listen()?.cancel(stop.clone());
-        let upkeep =
-            Upkeep { store: Arc::clone(&backends.store), blobs: Arc::clone(&backends.blobs) };
-        let upkeep_stop = CancellationToken::new();
-        let upkeep = tokio::spawn(upkeep.run(upkeep_stop.clone()));
-        Ok(Self { settings, backends, metrics, stop, upkeep_stop, upkeep })
+        Ok(Self { settings, backends, metrics, stop })
+    }
+
+    /// Runs parts of the process, and the store's upkeep for as long as they
+    /// run.
+    pub(super) async fn run<T>(&self, parts: impl Future<Output = T>) -> T {
+        let upkeep = Upkeep {
+            store: Arc::clone(&self.backends.store),
+            blobs: Arc::clone(&self.backends.blobs),
+        };
+        let over = CancellationToken::new();
+        let (result, ()) = tokio::join!(part(parts, &over), upkeep.run(over.clone()));
+        tracing::info!("stopped");
+        result
     }
 
     /// Serves the API until the process stops.
@@ -97,15 +102,6 @@ impl Process {
             Monitored { store: Arc::clone(&self.backends.store), metrics: self.metrics.clone() };
         let served = monitor::serve(listener, monitored, self.stop.clone());
         part(served, &self.stop).await.context("the health check stopped")
-    }
-
-    /// Ends the upkeep and closes the store.
-    pub(super) async fn close(self) {
-        self.upkeep_stop.cancel();
-        if let Err(error) = self.upkeep.await {
-            tracing::error!(%error, "the upkeep ended badly");
-        }
-        tracing::info!("stopped");
     }
 
     fn fetch_policy(&self) -> FetchPolicy {
