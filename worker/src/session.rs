@@ -96,6 +96,10 @@ impl Session {
             .map_err(ort::Error::from)?
             .with_intra_threads(settings.threads.get())
             .map_err(ort::Error::from)?
+            // Spinning between runs takes the processors from the decoders:
+            // measured, 11 instead of 6.5 ms of CPU time for each image.
+            .with_intra_op_spinning(false)
+            .map_err(ort::Error::from)?
             .with_inter_threads(1)
             .map_err(ort::Error::from)?
             .commit_from_file(&folder.network)?;

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 /// What the tests need and a machine may not have.
-pub struct Real {
-    pub models: PathBuf,
-    pub photographs: PathBuf,
-    pub library: PathBuf,
+pub(crate) struct Real {
+    pub(crate) models: PathBuf,
+    pub(crate) photographs: PathBuf,
+    pub(crate) library: PathBuf,
 }
 
 impl Real {
     /// Finds them, or prints that the test skips.
-    pub fn find() -> Option<Self> {
+    pub(crate) fn find() -> Option<Self> {
         let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
         let shared = repository.parent()?.join("shared");
         let real = Self {
@@ -29,7 +29,7 @@ impl Real {
     }
 
     /// Photographs of every category, at most `count`.
-    pub fn some_photographs(&self, count: usize) -> Vec<Bytes> {
+    pub(crate) fn some_photographs(&self, count: usize) -> Vec<Bytes> {
         let mut folders = files(&self.photographs);
         folders.truncate(10);
         let mut photographs: Vec<PathBuf> =

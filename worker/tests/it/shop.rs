@@ -21,31 +21,31 @@ use crate::real::Real;
 
 const DEADLINE: Duration = Duration::from_secs(120);
 
-pub const MODEL: &str = "squeezenet-1.1";
+pub(crate) const MODEL: &str = "squeezenet-1.1";
 
-pub struct Shop {
-    pub real: Real,
-    pub store: Arc<dyn Store>,
-    pub blobs: Arc<dyn BlobStore>,
+pub(crate) struct Shop {
+    pub(crate) real: Real,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) blobs: Arc<dyn BlobStore>,
     _folder: TempDir,
 }
 
 /// What a caller sends.
-pub enum Sent {
+pub(crate) enum Sent {
     Photograph(Bytes),
     /// An upload whose bytes are gone.
     Nothing,
     Url(&'static str),
 }
 
-pub struct RunningWorker {
+pub(crate) struct RunningWorker {
     stop: CancellationToken,
     task: JoinHandle<Result<(), WorkerError>>,
 }
 
 impl Shop {
     /// An open shop, where the machine has what it needs.
-    pub fn open(clock: Clock) -> Option<Self> {
+    pub(crate) fn open(clock: Clock) -> Option<Self> {
         let real = Real::find()?;
         let folder = tempfile::tempdir().unwrap();
         let options =
@@ -56,7 +56,7 @@ impl Shop {
         Some(Self { real, store, blobs, _folder: folder })
     }
 
-    pub async fn submit(&self, sent: Vec<Sent>) -> JobId {
+    pub(crate) async fn submit(&self, sent: Vec<Sent>) -> JobId {
         let id = JobId::generate();
         let mut items = Vec::new();
         for (index, sent) in (0..).zip(sent) {
@@ -85,7 +85,7 @@ impl Shop {
         id
     }
 
-    pub fn work(&self) -> RunningWorker {
+    pub(crate) fn work(&self) -> RunningWorker {
         let settings = WorkerSettings::new(self.real.models.join(MODEL), self.real.library.clone());
         let worker = Worker::load(settings).unwrap();
         let stop = CancellationToken::new();
@@ -95,15 +95,15 @@ impl Shop {
         RunningWorker { stop, task: tokio::spawn(run) }
     }
 
-    pub async fn job(&self, id: JobId) -> Job {
+    pub(crate) async fn job(&self, id: JobId) -> Job {
         match self.store.find(&TenantId::default_tenant(), &id).await.unwrap() {
             Found::Job(job) => *job,
-            other => panic!("{other:?}"),
+            gone @ (Found::Expired | Found::Unknown) => panic!("{gone:?}"),
         }
     }
 
     /// The job once `reached` holds.
-    pub async fn job_when(&self, id: JobId, reached: impl Fn(&Job) -> bool) -> Job {
+    pub(crate) async fn job_when(&self, id: JobId, reached: impl Fn(&Job) -> bool) -> Job {
         let start = Instant::now();
         loop {
             let mut watch = self.store.watch(&id);
@@ -116,22 +116,22 @@ impl Shop {
         }
     }
 
-    pub async fn ended(&self, id: JobId) -> Job {
+    pub(crate) async fn ended(&self, id: JobId) -> Job {
         self.job_when(id, |job| job.status.is_terminal()).await
     }
 
-    pub async fn results(&self, id: JobId) -> Vec<ItemResult> {
+    pub(crate) async fn results(&self, id: JobId) -> Vec<ItemResult> {
         self.store.results(&TenantId::default_tenant(), &id, 0, 1000).await.unwrap()
     }
 }
 
 impl RunningWorker {
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.cancel();
         tokio::time::timeout(DEADLINE, self.task).await.unwrap().unwrap().unwrap();
     }
 }
 
-pub fn model() -> ModelName {
+pub(crate) fn model() -> ModelName {
     MODEL.parse().unwrap()
 }
