@@ -4,7 +4,7 @@
     reference.py MODEL_FOLDER [IMAGE …]        (or the images' paths on standard input)
 
 Reads a Hugging Face image-classification folder and prints one JSON line for
-each image: {"path", "top": [[label, score], … 5]}, or {"path", "error"}.
+each image: {"path", "predictions": [{"label", "score"}, … 5]}, or {"path", "error"}.
 The preprocessing is that of the transformers image processors that resize,
 crop the centre, rescale and normalise: Pillow and numpy, nothing else.
 Needs onnxruntime, numpy and Pillow.
@@ -102,7 +102,8 @@ class Model:
         logits = self.session.run([self.output], {self.input: tensor[None]})[0][0]
         scores = scores_of(logits, self.config)
         best = numpy.argsort(-scores, kind="stable")[:TOP]
-        return [[self.config["id2label"][str(place)], float(scores[place])] for place in best]
+        labels = self.config["id2label"]
+        return [{"label": labels[str(place)], "score": float(scores[place])} for place in best]
 
 
 def main():
@@ -112,7 +113,7 @@ def main():
     paths = sys.argv[2:] or (line.rstrip("\n") for line in sys.stdin)
     for path in paths:
         try:
-            answer = {"path": path, "top": model.top(path)}
+            answer = {"path": path, "predictions": model.top(path)}
         except Exception as error:  # one bad image must not end the run
             answer = {"path": path, "error": str(error)}
         print(json.dumps(answer, ensure_ascii=False), flush=True)

@@ -215,13 +215,20 @@ impl Service {
         serde_json::from_str(&body).expect("JSON")
     }
 
-    /// Waits until a job has ended and returns it.
+    /// Waits until a job has ended and returns it. While the store does not
+    /// answer, it asks again, as a client is told to.
     ///
     /// # Panics
     /// When that takes too long.
     pub async fn ended(&self, id: &str) -> Value {
+        let url = self.url(&format!("/v1/jobs/{id}"));
         wait::until("the job's end", || async {
-            let job = self.get(&format!("/v1/jobs/{id}")).await;
+            let answer = self.client.get(&url).send().await.ok()?;
+            if answer.status() == reqwest::StatusCode::SERVICE_UNAVAILABLE {
+                return None;
+            }
+            assert!(answer.status().is_success(), "GET {url}: {}", answer.status());
+            let job: Value = answer.json().await.expect("a job");
             (!job["completed_at"].is_null()).then_some(job)
         })
         .await

@@ -1,7 +1,6 @@
 //! The service answers what plain Python with ONNX Runtime and Pillow answers.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -32,16 +31,13 @@ fn agrees_with_python(model: &str) {
     let Some(shared) = shared_folder(&format!("{model} agrees with Python")) else { return };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let photographs = photographs(&shared, folder.path());
-    let list = folder.path().join("photographs.txt");
-    let lines: Vec<_> = photographs.iter().map(|path| path.display().to_string()).collect();
-    fs::write(&list, lines.join("\n")).expect("a list of photographs");
     let models = shared.join("models");
 
     let expected = answers(
         Command::new(python())
             .arg(repository().join("tests/python/reference.py"))
             .arg(models.join(model))
-            .arg(&list),
+            .args(&photographs),
     );
     let actual = answers(
         Command::new(binary())

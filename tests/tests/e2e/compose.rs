@@ -59,8 +59,17 @@ fn depends_on_the_machine(name: &str) -> bool {
 fn settings(compose: &Value, service: &str) -> Vec<(String, String)> {
     let environment = compose["services"][service]["environment"].as_object();
     let environment = environment.unwrap_or_else(|| panic!("{service} has no environment"));
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = |value: &Value| {
+        default_of(&value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    };
     environment.iter().map(|(name, value)| (name.clone(), text(value))).collect()
+}
+
+/// What Compose makes of `${NAME:-default}` where NAME is not set.
+fn default_of(value: &str) -> String {
+    let inner = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    let default = inner.map(|inner| inner.split_once(":-").map_or("", |(_, default)| default));
+    default.unwrap_or(value).to_owned()
 }
 
 fn compose_file() -> Value {

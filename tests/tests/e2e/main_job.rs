@@ -213,8 +213,9 @@ async fn events_end_with_the_finished_job(service: &Service) {
 }
 
 async fn a_job_of_a_thousand_images_is_answered_in_pages(service: &Service) {
-    let bytes = BASE64.encode(picture(Colour::Green, 16, 16, ImageFormat::Png));
-    let images: Vec<_> = (0..1_200).map(|_| json!({"base64": bytes})).collect();
+    let bytes = picture(Colour::Green, 16, 16, ImageFormat::Png);
+    let host = ImageHost::serve(HashMap::from([("/green.png", bytes)])).await;
+    let images = vec![json!({"url": host.url("/green.png")}); 1_200];
     let job = post_json(service, &json!({"images": images, "top_k": 1, "priority": "bulk"})).await;
     let job = service.ended(id(&job)).await;
     assert_eq!(job["items"]["succeeded"], 1_200);
