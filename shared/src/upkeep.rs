@@ -13,10 +13,6 @@ use crate::domain::JobId;
 use crate::store::{Reaped, Store, StoreError, Swept};
 use crate::telemetry::names;
 
-const REAP_PERIOD: Duration = Duration::from_secs(1);
-const SWEEP_PERIOD: Duration = Duration::from_secs(10);
-const ORPHANS_PERIOD: Duration = Duration::from_secs(60);
-
 /// The longest pause between attempts while they fail, unless the step's own
 /// period is longer. Short, because dead workers' items wait for it.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
@@ -116,23 +112,62 @@ impl Upkeep {
     /// Repeats all steps until told to stop. A step under way is finished.
     pub async fn run(self, shutdown: CancellationToken) {
         tokio::join!(
-            repeat("reap", REAP_PERIOD, &shutdown, async || {
-                Ok(pace(taken_back(&self.step_reap().await?)))
-            }),
-            repeat("sweep", SWEEP_PERIOD, &shutdown, async || {
+            self.repeat(Step::Reap, &shutdown),
+            self.repeat(Step::Sweep, &shutdown),
+            self.repeat(Step::Orphans, &shutdown),
+        );
+    }
+
+    async fn repeat(&self, step: Step, shutdown: &CancellationToken) {
+        let mut streak = Streak { step, failures: 0 };
+        while !shutdown.is_cancelled() {
+            let pause = streak.pause_after(&self.take(step).await);
+            // Whether the time is up or the process stops, the loop sees.
+            let _ = tokio::time::timeout(pause, shutdown.cancelled()).await;
+        }
+    }
+
+    async fn take(&self, step: Step) -> Result<Pace, UpkeepError> {
+        match step {
+            Step::Reap => Ok(pace(taken_back(&self.step_reap().await?))),
+            Step::Sweep => {
                 let Swept { expired, aborted } = self.step_sweep().await?;
                 Ok(pace(expired.len() + aborted.len()))
-            }),
-            repeat("orphans", ORPHANS_PERIOD, &shutdown, async || {
-                self.step_orphans().await.map(|_| Pace::Rest)
-            }),
-        );
+            }
+            Step::Orphans => self.step_orphans().await.map(|_| Pace::Rest),
+        }
     }
 }
 
 impl std::fmt::Debug for Upkeep {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Upkeep").finish_non_exhaustive()
+    }
+}
+
+/// What is repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Reap,
+    Sweep,
+    Orphans,
+}
+
+impl Step {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reap => "reap",
+            Self::Sweep => "sweep",
+            Self::Orphans => "orphans",
+        }
+    }
+
+    const fn period(self) -> Duration {
+        match self {
+            Self::Reap => Duration::from_secs(1),
+            Self::Sweep => Duration::from_secs(10),
+            Self::Orphans => Duration::from_secs(60),
+        }
     }
 }
 
@@ -159,42 +194,43 @@ fn count(name: &'static str, events: usize) {
     }
 }
 
-/// Repeats a step. The first failure of a row is logged, and the success
-/// that ends it.
-async fn repeat(
-    step_name: &'static str,
-    period: Duration,
-    shutdown: &CancellationToken,
-    step: impl AsyncFn() -> Result<Pace, UpkeepError>,
-) {
-    let mut failures = 0_u32;
-    while !shutdown.is_cancelled() {
-        let pause = match step().await {
+/// A step's failures in a row.
+#[derive(Debug)]
+struct Streak {
+    step: Step,
+    failures: u32,
+}
+
+impl Streak {
+    /// How long to rest after a round: no time while there is more to do,
+    /// twice as long with each failure. Of the failures in a row the first is
+    /// logged, and the success that ends them.
+    fn pause_after(&mut self, round: &Result<Pace, UpkeepError>) -> Duration {
+        let Self { step, failures } = self;
+        let (name, period) = (step.as_str(), step.period());
+        match round {
             Ok(pace) => {
-                if failures > 0 {
-                    tracing::info!(step = step_name, failures, "upkeep works again");
+                if *failures > 0 {
+                    tracing::info!(step = name, failures, "upkeep works again");
                 }
-                failures = 0;
+                *failures = 0;
                 match pace {
                     Pace::Again => Duration::ZERO,
                     Pace::Rest => period,
                 }
             }
             Err(error) => {
-                if failures == 0 {
-                    tracing::warn!(step = step_name, %error, "upkeep failed, and is tried again");
+                if *failures == 0 {
+                    tracing::warn!(step = name, %error, "upkeep failed and is tried again");
                 }
-                metrics::counter!(names::UPKEEP_ERRORS_TOTAL, "step" => step_name).increment(1);
-                failures = failures.saturating_add(1);
-                pause_after(failures, period)
+                metrics::counter!(names::UPKEEP_ERRORS_TOTAL, "step" => name).increment(1);
+                *failures = failures.saturating_add(1);
+                let doubled = period.saturating_mul(2_u32.saturating_pow(*failures));
+                doubled.min(MAX_PAUSE).max(period)
             }
-        };
-        // Whether the time is up or the process stops, the loop sees.
-        let _ = tokio::time::timeout(pause, shutdown.cancelled()).await;
+        }
     }
 }
 
-/// The pause after so many failures in a row: doubled with each.
-fn pause_after(failures: u32, period: Duration) -> Duration {
-    period.saturating_mul(2_u32.saturating_pow(failures)).min(MAX_PAUSE).max(period)
-}
+#[cfg(test)]
+mod tests;

@@ -33,6 +33,18 @@ impl JobId {
     }
 }
 
+impl TryFrom<Uuid> for JobId {
+    type Error = IdError;
+
+    fn try_from(uuid: Uuid) -> Result<Self, IdError> {
+        if uuid.get_version_num() == 7 {
+            Ok(Self(uuid))
+        } else {
+            Err(IdError { what: "a job id", rule: "a UUID of version 7" })
+        }
+    }
+}
+
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.as_hyphenated().fmt(f)

@@ -1,19 +1,33 @@
 //! The embedded store: one SQLite file, shared by the processes of one host.
+//!
+//! One thread a process writes, in groups that share a commit; others read
+//! beside it. What must not happen here: an answer before its commit, a step
+//! that keeps half of what it wrote, a database on a network file system.
 
-use crate::clock::Clock;
-use std::path::PathBuf;
+mod batch;
+mod cancel;
+mod claim;
+mod ending;
+mod error;
+mod file_system;
+mod hold;
+mod intake;
+mod lane;
+mod liveness;
+mod lookup;
+mod models;
+mod open;
+mod options;
+mod overview;
+mod pulse;
+mod readers;
+mod reap;
+mod removal;
+mod step;
+mod store;
+mod time;
+mod values;
+mod writer;
 
-/// How to open a SQLite store.
-#[derive(Debug, Clone)]
-pub struct SqliteOptions {
-    /// The database file; made when absent, as are its folders.
-    pub path: PathBuf,
-    /// Items that may be live at once.
-    pub max_live_items: u64,
-    /// Where the time comes from.
-    pub clock: Clock,
-}
-
-/// Jobs in a SQLite file.
-#[derive(Debug)]
-pub struct SqliteStore {}
+pub use options::SqliteOptions;
+pub use store::SqliteStore;

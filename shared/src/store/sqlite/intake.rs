@@ -1,0 +1,213 @@
+//! Jobs come in: in one step, or opened, filled and sealed. Until sealed, a
+//! job has items in state `held`, and neither a reader nor a worker sees it.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::lane::Lane;
+use super::step::Step;
+use super::values::{duration_millis, json};
+use crate::domain::{JobId, ModelName, NewItem, NewJob, Priority, TenantId};
+use crate::store::{Enqueued, MAX_ITEMS_PER_CALL, MAX_ITEMS_PER_JOB, StoreError};
+
+/// A job as its row wants it, made before the writer is bothered.
+pub(super) struct JobRow {
+    id: JobId,
+    tenant: TenantId,
+    weight: u32,
+    model: ModelName,
+    priority: Priority,
+    options: String,
+    metadata: String,
+    max_attempts: u32,
+    retention_ms: i64,
+}
+
+impl JobRow {
+    /// The row of a new job.
+    pub(super) fn new(job: &NewJob) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: job.id,
+            tenant: job.tenant.clone(),
+            weight: job.weight,
+            model: job.model.clone(),
+            priority: job.priority,
+            options: json(&job.options)?,
+            metadata: json(&job.metadata)?,
+            max_attempts: job.max_attempts,
+            // Half of the range, so that a time plus a retention is still a time.
+            retention_ms: duration_millis(job.retention).min(i64::MAX / 2),
+        })
+    }
+}
+
+/// The items' sources as their rows want them.
+///
+/// # Errors
+/// [`StoreError::Invalid`] for none or more than one call takes.
+pub(super) fn sources(items: &[NewItem]) -> Result<Vec<String>, StoreError> {
+    if items.is_empty() || items.len() > MAX_ITEMS_PER_CALL {
+        return Err(StoreError::Invalid("one call takes 1 to 200 items"));
+    }
+    items.iter().map(|item| json(&item.source)).collect()
+}
+
+/// Writes a job with all its items, ready at once.
+pub(super) fn enqueue(
+    step: &mut Step<'_>,
+    job: &JobRow,
+    sources: &[String],
+    max_live: u64,
+) -> Result<Enqueued, StoreError> {
+    let total = u32::try_from(sources.len()).unwrap_or(u32::MAX);
+    if is_known(step, &job.id)? {
+        return Ok(Enqueued::Replayed);
+    }
+    admit(step, total, max_live)?;
+    let lane = insert_job(step, job, "queued", total)?;
+    let tags = lane.tag(step.db, &job.tenant, job.weight, total)?;
+    let mut insert = step.db.prepare_cached(
+        "INSERT INTO items (job, idx, lane, state, source, finish)
+         VALUES (?1, ?2, ?3, 'ready', ?4, ?5)",
+    )?;
+    for (index, source) in (0..).zip(sources) {
+        insert.execute(params![job.id, index, lane.id, source, tags.of(index)])?;
+    }
+    step.changes.work(job.model.clone());
+    Ok(Enqueued::Created)
+}
+
+/// Begins a job that is filled by [`append`].
+pub(super) fn open(
+    step: &mut Step<'_>,
+    job: &JobRow,
+    total: u32,
+    max_live: u64,
+) -> Result<Enqueued, StoreError> {
+    if total == 0 || total > MAX_ITEMS_PER_JOB {
+        return Err(StoreError::Invalid("a job has 1 to 10,000 items"));
+    }
+    if is_known(step, &job.id)? {
+        return Ok(Enqueued::Replayed);
+    }
+    admit(step, total, max_live)?;
+    insert_job(step, job, "open", total)?;
+    Ok(Enqueued::Created)
+}
+
+/// Adds items to an open job; those already there are left alone.
+pub(super) fn append(
+    step: &mut Step<'_>,
+    id: &JobId,
+    first: u32,
+    sources: &[String],
+) -> Result<(), StoreError> {
+    let mut select =
+        step.db.prepare_cached("SELECT lane, total FROM jobs WHERE id = ?1 AND status = 'open'")?;
+    let open = select.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let (lane, total): (i64, u32) = open.ok_or(StoreError::NotFound)?;
+    let count = u32::try_from(sources.len()).unwrap_or(u32::MAX);
+    if first.saturating_add(count) > total {
+        return Err(StoreError::Invalid("items lie past the job's total"));
+    }
+    let mut insert = step.db.prepare_cached(
+        "INSERT INTO items (job, idx, lane, state, source) VALUES (?1, ?2, ?3, 'held', ?4)
+         ON CONFLICT (job, idx) DO NOTHING",
+    )?;
+    for (index, source) in (first..).zip(sources) {
+        insert.execute(params![id, index, lane, source])?;
+    }
+    Ok(())
+}
+
+/// Makes an open job's items ready.
+pub(super) fn seal(step: &mut Step<'_>, id: &JobId) -> Result<(), StoreError> {
+    let mut select = step.db.prepare_cached(
+        "SELECT j.status = 'open', j.tenant, j.weight, j.total, l.model, l.id,
+                l.virtual_time, (SELECT count(*) FROM items WHERE job = j.id)
+         FROM jobs j JOIN lanes l ON l.id = j.lane WHERE j.id = ?1",
+    )?;
+    let found = select.query_row([id], |row| {
+        Ok(Unsealed {
+            open: row.get(0)?,
+            tenant: row.get(1)?,
+            weight: row.get(2)?,
+            total: row.get(3)?,
+            model: row.get(4)?,
+            lane: Lane { id: row.get(5)?, virtual_time: row.get(6)? },
+            present: row.get(7)?,
+        })
+    });
+    let job = found.optional()?.ok_or(StoreError::NotFound)?;
+    if !job.open {
+        return Ok(());
+    }
+    if job.present < job.total {
+        return Err(StoreError::Invalid("items of the job are missing"));
+    }
+    let tags = job.lane.tag(step.db, &job.tenant, job.weight, job.total)?;
+    // One statement: ten thousand would each note anew what to undo.
+    step.db
+        .prepare_cached(
+            "UPDATE items SET state = 'ready', finish = ?2 + (idx + 1) * ?3 WHERE job = ?1",
+        )?
+        .execute(params![id, tags.start, tags.step])?;
+    step.db
+        .prepare_cached("UPDATE jobs SET status = 'queued', version = version + 1 WHERE id = ?1")?
+        .execute([id])?;
+    step.changes.job(*id);
+    step.changes.work(job.model);
+    Ok(())
+}
+
+struct Unsealed {
+    open: bool,
+    tenant: TenantId,
+    weight: u32,
+    total: u32,
+    model: ModelName,
+    lane: Lane,
+    present: u32,
+}
+
+/// Whether a job of that id is or was there: one that has gone is not begun anew.
+fn is_known(step: &Step<'_>, id: &JobId) -> Result<bool, StoreError> {
+    let mut select = step.db.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM jobs WHERE id = ?1)
+             OR EXISTS (SELECT 1 FROM tombstones WHERE job = ?1)",
+    )?;
+    Ok(select.query_row([id], |row| row.get(0))?)
+}
+
+fn admit(step: &Step<'_>, count: u32, limit: u64) -> Result<(), StoreError> {
+    let live: u64 = step
+        .db
+        .prepare_cached("SELECT coalesce(sum(live), 0) FROM lanes")?
+        .query_row([], |row| row.get(0))?;
+    if live.saturating_add(count.into()) > limit {
+        return Err(StoreError::Full { live, limit });
+    }
+    Ok(())
+}
+
+fn insert_job(step: &Step<'_>, job: &JobRow, status: &str, total: u32) -> Result<Lane, StoreError> {
+    let lane = Lane::of(step.db, &job.model, job.priority)?;
+    let mut insert = step.db.prepare_cached(
+        "INSERT INTO jobs (id, tenant, lane, status, total, created_at, retention_ms,
+                           max_attempts, weight, options, metadata)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?;
+    insert.execute(params![
+        job.id,
+        job.tenant,
+        lane.id,
+        status,
+        total,
+        step.now.wall,
+        job.retention_ms,
+        job.max_attempts,
+        job.weight,
+        job.options,
+        job.metadata,
+    ])?;
+    Ok(lane)
+}

@@ -1,0 +1,128 @@
+//! Opening the database file: where it may lie, what every connection is set
+//! to, which schema it holds.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::file_system::refuse_network;
+use crate::store::StoreError;
+
+/// The schema that this code reads and writes.
+const SCHEMA_VERSION: i64 = 1;
+
+/// Marks the file as ours (`PRAGMA application_id`): "aisl" in ASCII.
+const APPLICATION_ID: i64 = 0x6169_736c;
+
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+const STATEMENTS_KEPT: usize = 64;
+
+const EVERY_CONNECTION: &str = "
+    PRAGMA synchronous = FULL;
+    PRAGMA foreign_keys = ON;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA mmap_size = 0;
+    PRAGMA cell_size_check = ON;
+    PRAGMA trusted_schema = OFF;
+    PRAGMA journal_size_limit = 67108864;
+";
+
+/// Sixteen mebibytes, so that a large job's pages do not spill in mid-step.
+const WRITER_CACHE: &str = "PRAGMA cache_size = -16384;";
+
+/// Opens the one connection that writes, after making the file and its
+/// tables where they are absent.
+pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    };
+    fs::create_dir_all(folder).map_err(|error| cannot("make the folder", folder, &error))?;
+    refuse_network(folder)?;
+    // Turning the write-ahead log on and making tables want the file alone;
+    // processes that start together take turns.
+    let turn = take_turn(&beside(path, ".lock"))?;
+    let mut db = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    db.execute_batch(WRITER_CACHE)?;
+    let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(StoreError::Config(format!(
+            "{} cannot keep a write-ahead log: its journal mode stays {mode}",
+            path.display()
+        )));
+    }
+    prepare_schema(&mut db, path)?;
+    drop(turn);
+    Ok(db)
+}
+
+/// Opens one more connection, which cannot write.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let db = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    db.execute_batch("PRAGMA query_only = ON;")?;
+    Ok(db)
+}
+
+/// The path with a suffix after its whole file name.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let db = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .map_err(|error| cannot("open the database", path, &error))?;
+    db.busy_timeout(BUSY_TIMEOUT)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    db.execute_batch(EVERY_CONNECTION)?;
+    // Plans do not depend on bound values, and so are made once: without
+    // this, every statement with a bound LIMIT is planned anew at each use.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(db)
+}
+
+/// Waits until no other process opens the same file. The lock is a file of
+/// its own: closing the database file outside SQLite would drop its locks.
+fn take_turn(lock: &Path) -> Result<File, StoreError> {
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(lock)
+        .map_err(|error| cannot("open", lock, &error))?;
+    file.lock().map_err(|error| cannot("lock", lock, &error))?;
+    Ok(file)
+}
+
+fn prepare_schema(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let number = |db: &Connection, sql| db.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let version = number(db, "PRAGMA user_version")?;
+    let ours = number(db, "PRAGMA application_id")? == APPLICATION_ID;
+    let tables = number(db, "SELECT count(*) FROM sqlite_schema")?;
+    let shown = path.display();
+    match version {
+        0 if tables == 0 => {
+            let step = db.transaction()?;
+            step.execute_batch(include_str!("schema.sql"))?;
+            step.pragma_update(None, "application_id", APPLICATION_ID)?;
+            step.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+            step.commit()?;
+            Ok(())
+        }
+        SCHEMA_VERSION if ours => Ok(()),
+        newer if ours && newer > SCHEMA_VERSION => Err(StoreError::Config(format!(
+            "{shown} was written by a newer release (schema {newer}, this one knows \
+             {SCHEMA_VERSION}): upgrade, or name another file"
+        ))),
+        _ => Err(StoreError::Config(format!("{shown} is another program's database"))),
+    }
+}
+
+fn cannot(what: &str, path: &Path, error: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Config(format!("cannot {what} {}: {error}", path.display()))
+}

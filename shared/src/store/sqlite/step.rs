@@ -1,0 +1,58 @@
+//! What a step works with: the open transaction, the time, and a note of
+//! whom to wake once it is committed.
+
+use rusqlite::Connection;
+
+use super::time::Moment;
+use crate::domain::{JobId, ModelName};
+use crate::store::Wakers;
+
+/// One transition inside the writer's transaction. It either keeps all it
+/// wrote or, by returning an error, nothing.
+pub(super) struct Step<'a> {
+    /// The connection, inside a transaction and a savepoint.
+    pub(super) db: &'a Connection,
+    /// When the transaction began.
+    pub(super) now: Moment<'a>,
+    /// Filled by the step.
+    pub(super) changes: Changes,
+}
+
+/// Whom a step concerns.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    jobs: Vec<JobId>,
+    work: Vec<ModelName>,
+}
+
+impl Changes {
+    /// A reader of the job sees something new.
+    pub(super) fn job(&mut self, id: JobId) {
+        if self.jobs.last() != Some(&id) {
+            self.jobs.push(id);
+        }
+    }
+
+    /// A claim for the model may succeed.
+    pub(super) fn work(&mut self, model: ModelName) {
+        if self.work.last() != Some(&model) {
+            self.work.push(model);
+        }
+    }
+
+    /// Takes over what another step noted.
+    pub(super) fn append(&mut self, mut other: Self) {
+        self.jobs.append(&mut other.jobs);
+        self.work.append(&mut other.work);
+    }
+
+    /// Wakes everyone concerned.
+    pub(super) fn wake(&self, wakers: &Wakers) {
+        for job in &self.jobs {
+            wakers.job_changed(job);
+        }
+        for model in &self.work {
+            wakers.work_arrived(model);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The one thread that writes. It owns the only connection that may, takes
+//! every command that waits as one group, and so needs no lock against
+//! itself; against other processes SQLite's own lock serves.
+//!
+//! Between groups it looks whether another process has changed the file, and
+//! wakes this process's waiters when so.
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::batch::{self, Command, Taken};
+use super::step::Step;
+use super::time::StoreClock;
+use crate::store::{StoreError, Wakers};
+
+/// Commands that share one commit at most.
+const GROUP: usize = 256;
+
+/// How soon a change by another process is looked for, after one was seen…
+const LOOK_SOONEST: Duration = Duration::from_millis(5);
+
+/// …and when there was none for a while.
+const LOOK_LATEST: Duration = Duration::from_millis(50);
+
+/// The handle of the writer's thread. Dropping it ends the thread, after the
+/// commands that wait.
+pub(super) struct Writer {
+    commands: Option<Sender<Command>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub(super) fn start(
+        db: Connection,
+        clock: StoreClock,
+        wakers: Arc<Wakers>,
+    ) -> Result<Self, StoreError> {
+        let (commands, waiting) = mpsc::channel();
+        let seen = data_version(&db)?;
+        let loop_ = Loop { db, clock, wakers, waiting, seen };
+        let thread = thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(move || loop_.run())
+            .map_err(|error| StoreError::Config(format!("no thread for the writer: {error}")))?;
+        Ok(Self { commands: Some(commands), thread: Some(thread) })
+    }
+
+    /// Takes a step and answers once it is on disk.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Step<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answered) = oneshot::channel();
+        let command: Command = Box::new(move |step| {
+            let result = step.and_then(work);
+            Taken {
+                keep: result.is_ok(),
+                answer: Box::new(move |committed| {
+                    // A caller that has gone wants no answer.
+                    let _ = reply.send(result.and_then(|value| committed.map(|()| value)));
+                }),
+            }
+        });
+        let stopped = || StoreError::unavailable("the writer's thread has stopped");
+        self.commands.as_ref().ok_or_else(stopped)?.send(command).map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.commands = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic in the thread has been reported by its own hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Loop {
+    db: Connection,
+    clock: StoreClock,
+    wakers: Arc<Wakers>,
+    waiting: Receiver<Command>,
+    seen: i64,
+}
+
+impl Loop {
+    fn run(mut self) {
+        let mut look_after = LOOK_SOONEST;
+        loop {
+            match self.waiting.recv_timeout(look_after) {
+                Ok(first) => self.commit(first),
+                Err(RecvTimeoutError::Timeout) => look_after = (look_after * 2).min(LOOK_LATEST),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if self.changed_elsewhere() {
+                look_after = LOOK_SOONEST;
+                self.wakers.any_job_changed();
+                self.wakers.any_work_arrived();
+            }
+        }
+    }
+
+    fn commit(&self, first: Command) {
+        let mut group = vec![first];
+        group.extend(self.waiting.try_iter().take(GROUP - 1));
+        let committed = batch::commit(&self.db, &self.clock, group);
+        committed.changes.wake(&self.wakers);
+        committed.answer();
+    }
+
+    /// Whether another connection has committed since the last call. Its own
+    /// commits do not count, which is why the writer itself asks.
+    fn changed_elsewhere(&mut self) -> bool {
+        // A file that cannot be read now fails the next command, with a caller to tell.
+        let version = data_version(&self.db).unwrap_or(self.seen);
+        std::mem::replace(&mut self.seen, version) != version
+    }
+}
+
+fn data_version(db: &Connection) -> Result<i64, StoreError> {
+    Ok(db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?)
+}
