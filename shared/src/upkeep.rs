@@ -13,10 +13,6 @@ use crate::domain::JobId;
 use crate::store::{Reaped, Store, StoreError, Swept};
 use crate::telemetry::names;
 
-const REAP_PERIOD: Duration = Duration::from_secs(1);
-const SWEEP_PERIOD: Duration = Duration::from_secs(10);
-const ORPHANS_PERIOD: Duration = Duration::from_secs(60);
-
 /// The longest pause between attempts while they fail, unless the step's own
 /// period is longer. Short, because dead workers' items wait for it.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
@@ -115,25 +111,63 @@ impl Upkeep {
 
     /// Repeats all steps until told to stop. A step under way is finished.
     pub async fn run(self, shutdown: CancellationToken) {
-        let this = &self;
         tokio::join!(
-            repeat("reap", REAP_PERIOD, &shutdown, || async move {
-                Ok(pace(taken_back(&this.step_reap().await?)))
-            }),
-            repeat("sweep", SWEEP_PERIOD, &shutdown, || async move {
-                let Swept { expired, aborted } = this.step_sweep().await?;
-                Ok(pace(expired.len() + aborted.len()))
-            }),
-            repeat("orphans", ORPHANS_PERIOD, &shutdown, || async move {
-                this.step_orphans().await.map(|_| Pace::Rest)
-            }),
+            self.repeat(Step::Reap, &shutdown),
+            self.repeat(Step::Sweep, &shutdown),
+            self.repeat(Step::Orphans, &shutdown),
         );
+    }
+
+    async fn repeat(&self, step: Step, shutdown: &CancellationToken) {
+        let mut streak = Streak { step, failures: 0 };
+        while !shutdown.is_cancelled() {
+            let pause = streak.pause_after(&self.take(step).await);
+            // Whether the time is up or the process stops, the loop sees.
+            let _ = tokio::time::timeout(pause, shutdown.cancelled()).await;
+        }
+    }
+
+    async fn take(&self, step: Step) -> Result<Pace, UpkeepError> {
+        match step {
+            Step::Reap => Ok(pace(taken_back(&self.step_reap().await?))),
+            Step::Sweep => {
+                let Swept { expired, aborted } = self.step_sweep().await?;
+                Ok(pace(expired.len() + aborted.len()))
+            }
+            Step::Orphans => self.step_orphans().await.map(|_| Pace::Rest),
+        }
     }
 }
 
 impl std::fmt::Debug for Upkeep {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Upkeep").finish_non_exhaustive()
+    }
+}
+
+/// What is repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Reap,
+    Sweep,
+    Orphans,
+}
+
+impl Step {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reap => "reap",
+            Self::Sweep => "sweep",
+            Self::Orphans => "orphans",
+        }
+    }
+
+    const fn period(self) -> Duration {
+        match self {
+            Self::Reap => Duration::from_secs(1),
+            Self::Sweep => Duration::from_secs(10),
+            Self::Orphans => Duration::from_secs(60),
+        }
     }
 }
 
@@ -160,166 +194,43 @@ fn count(name: &'static str, events: usize) {
     }
 }
 
-/// Repeats a step. The first failure of a row is logged, and the success
-/// that ends it.
-async fn repeat<F>(
-    step_name: &'static str,
-    period: Duration,
-    shutdown: &CancellationToken,
-    step: impl Fn() -> F,
-) where
-    F: Future<Output = Result<Pace, UpkeepError>>,
-{
-    let mut failures = 0_u32;
-    while !shutdown.is_cancelled() {
-        let pause = match step().await {
+/// A step's failures in a row.
+#[derive(Debug)]
+struct Streak {
+    step: Step,
+    failures: u32,
+}
+
+impl Streak {
+    /// How long to rest after a round: no time while there is more to do,
+    /// twice as long with each failure. Of the failures in a row the first is
+    /// logged, and the success that ends them.
+    fn pause_after(&mut self, round: &Result<Pace, UpkeepError>) -> Duration {
+        let Self { step, failures } = self;
+        let (name, period) = (step.as_str(), step.period());
+        match round {
             Ok(pace) => {
-                if failures > 0 {
-                    tracing::info!(step = step_name, failures, "upkeep works again");
+                if *failures > 0 {
+                    tracing::info!(step = name, failures, "upkeep works again");
                 }
-                failures = 0;
+                *failures = 0;
                 match pace {
                     Pace::Again => Duration::ZERO,
                     Pace::Rest => period,
                 }
             }
             Err(error) => {
-                if failures == 0 {
-                    tracing::warn!(step = step_name, %error, "upkeep failed, and is tried again");
+                if *failures == 0 {
+                    tracing::warn!(step = name, %error, "upkeep failed and is tried again");
                 }
-                metrics::counter!(names::UPKEEP_ERRORS_TOTAL, "step" => step_name).increment(1);
-                failures = failures.saturating_add(1);
-                pause_after(failures, period)
+                metrics::counter!(names::UPKEEP_ERRORS_TOTAL, "step" => name).increment(1);
+                *failures = failures.saturating_add(1);
+                let doubled = period.saturating_mul(2_u32.saturating_pow(*failures));
+                doubled.min(MAX_PAUSE).max(period)
             }
-        };
-        // Whether the time is up or the process stops, the loop sees.
-        let _ = tokio::time::timeout(pause, shutdown.cancelled()).await;
+        }
     }
-}
-
-/// The pause after so many failures in a row: doubled with each.
-fn pause_after(failures: u32, period: Duration) -> Duration {
-    period.saturating_mul(2_u32.saturating_pow(failures)).min(MAX_PAUSE).max(period)
 }
 
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-    use crate::blob::FileBlobs;
-    use crate::clock::{Clock, ManualClock};
-    use crate::domain::{
-        ItemOutcome, ItemRef, ItemSource, JobOptions, NewItem, NewJob, Priority, TenantId,
-        Timestamp, WorkerId,
-    };
-    use crate::store::{ClaimRequest, SqliteOptions, SqliteStore};
-
-    const RETENTION: Duration = Duration::from_secs(60);
-    const LEASE: Duration = Duration::from_secs(10);
-
-    struct House {
-        upkeep: Upkeep,
-        clock: ManualClock,
-        _folder: tempfile::TempDir,
-    }
-
-    impl House {
-        fn new() -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            let clock = ManualClock::at(Timestamp::now());
-            let store = SqliteStore::open(SqliteOptions {
-                path: folder.path().join("aisle.db"),
-                max_live_items: 100,
-                clock: Clock::Manual(clock.clone()),
-            });
-            let blobs = FileBlobs::open(folder.path().join("uploads")).unwrap();
-            let upkeep = Upkeep { store: Arc::new(store.unwrap()), blobs: Arc::new(blobs) };
-            Self { upkeep, clock, _folder: folder }
-        }
-
-        async fn upload(&self) -> ItemRef {
-            let item = ItemRef { job: JobId::generate(), index: 0 };
-            self.upkeep.blobs.put(item, Bytes::from_static(b"image")).await.unwrap();
-            let job = NewJob {
-                id: item.job,
-                tenant: TenantId::default_tenant(),
-                weight: 1,
-                model: "m".parse().unwrap(),
-                priority: Priority::Normal,
-                options: JobOptions { top_k: 1 },
-                metadata: serde_json::Map::new(),
-                max_attempts: 5,
-                retention: RETENTION,
-            };
-            let upload = NewItem { source: ItemSource::Upload };
-            self.upkeep.store.enqueue(&job, &[upload]).await.unwrap();
-            item
-        }
-
-        async fn claim(&self) -> Vec<crate::store::Claimed> {
-            let request = ClaimRequest {
-                worker: WorkerId::generate(),
-                model: "m".parse().unwrap(),
-                max: 10,
-                lease: LEASE,
-            };
-            self.upkeep.store.claim(&request).await.unwrap()
-        }
-
-        async fn has_blob(&self, item: ItemRef) -> bool {
-            self.upkeep.blobs.get(item).await.unwrap().is_some()
-        }
-    }
-
-    #[tokio::test]
-    async fn a_job_past_its_retention_takes_its_blobs_along() {
-        let house = House::new();
-        let item = house.upload().await;
-        let [claimed] = house.claim().await.try_into().unwrap();
-        let ended = [(claimed.lease, ItemOutcome::Canceled)];
-        house.upkeep.store.complete(&ended).await.unwrap();
-        assert_eq!(house.upkeep.step_sweep().await.unwrap(), Swept::default());
-        assert!(house.has_blob(item).await);
-        house.clock.advance(RETENTION);
-        let swept = house.upkeep.step_sweep().await.unwrap();
-        assert_eq!(swept.expired, [(item.job, 1)]);
-        assert!(!house.has_blob(item).await);
-    }
-
-    #[tokio::test]
-    async fn a_silent_worker_loses_its_item_but_not_the_items_image() {
-        let house = House::new();
-        let item = house.upload().await;
-        house.claim().await;
-        assert_eq!(house.upkeep.step_reap().await.unwrap(), Reaped::default());
-        house.clock.advance(LEASE);
-        assert_eq!(house.upkeep.step_reap().await.unwrap().requeued, [item]);
-        assert!(house.has_blob(item).await);
-    }
-
-    #[tokio::test]
-    async fn an_item_canceled_by_the_reaper_leaves_no_image() {
-        let house = House::new();
-        let item = house.upload().await;
-        house.claim().await;
-        let tenant = TenantId::default_tenant();
-        house.upkeep.store.cancel(&tenant, &item.job).await.unwrap();
-        house.clock.advance(LEASE);
-        assert_eq!(house.upkeep.step_reap().await.unwrap().canceled, [item]);
-        assert!(!house.has_blob(item).await);
-    }
-
-    #[tokio::test]
-    async fn bytes_without_a_job_are_removed_and_bytes_with_one_are_kept() {
-        let house = House::new();
-        let kept = house.upload().await;
-        // An id of the year 2020: its upload has waited long enough.
-        let orphan =
-            ItemRef { job: "016f5e66-e800-7000-8000-000000000001".parse().unwrap(), index: 0 };
-        house.upkeep.blobs.put(orphan, Bytes::from_static(b"image")).await.unwrap();
-        assert_eq!(house.upkeep.step_orphans().await.unwrap(), [orphan.job]);
-        assert!(!house.has_blob(orphan).await);
-        assert!(house.has_blob(kept).await);
-    }
-}
+mod tests;
