@@ -4,7 +4,7 @@
     reference.py MODEL_FOLDER [IMAGE …]        (or the images' paths on standard input)
 
 Reads a Hugging Face image-classification folder and prints one JSON line for
-each image: {"path", "predictions": [{"label", "score"}, … 5]}, or {"path", "error"}.
+each image: {"file", "predictions": [{"label", "score"}, … 5]}, or {"file", "error"}.
 The preprocessing is that of the transformers image processors that resize,
 crop the centre, rescale and normalise: Pillow and numpy, nothing else.
 Needs onnxruntime, numpy and Pillow.
@@ -113,9 +113,9 @@ def main():
     paths = sys.argv[2:] or (line.rstrip("\n") for line in sys.stdin)
     for path in paths:
         try:
-            answer = {"path": path, "predictions": model.top(path)}
+            answer = {"file": path, "predictions": model.top(path)}
         except Exception as error:  # one bad image must not end the run
-            answer = {"path": path, "error": str(error)}
+            answer = {"file": path, "error": str(error)}
         print(json.dumps(answer, ensure_ascii=False), flush=True)
 
 

@@ -92,7 +92,7 @@ fn photographs(shared: &Path, folder: &Path) -> Vec<PathBuf> {
 
 type Answers = HashMap<String, Vec<(String, f64)>>;
 
-/// Runs a command that prints a JSON object a line, each with `path` and
+/// Runs a command that prints a JSON object a line, each with `file` and
 /// `predictions`.
 fn answers(command: &mut Command) -> Answers {
     let run = command.output().expect("the command runs");
@@ -107,7 +107,7 @@ fn answers(command: &mut Command) -> Answers {
                 let label = prediction["label"].as_str().expect("a label").to_owned();
                 (label, prediction["score"].as_f64().expect("a score"))
             });
-            (line["path"].as_str().expect("a path").to_owned(), pairs.collect())
+            (line["file"].as_str().expect("a file").to_owned(), pairs.collect())
         })
         .collect()
 }
