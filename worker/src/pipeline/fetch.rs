@@ -106,10 +106,11 @@ impl Fetch {
             *slot = None;
             let running = self.downloads.begin(target.url().host_str().unwrap_or_default()).await;
             let fetched = self.fetcher.fetch(&target).await;
-            drop(running);
+            // Others may hold a slot while they wait for these two: to keep
+            // them while waiting for a slot would stop both sides for good.
+            drop((running, remote));
             // Nothing closes the semaphores, so there always is a slot.
             *slot = Arc::clone(slots).acquire_owned().await.ok();
-            drop(remote);
             fetched
         };
         let fetched = tokio::select! {
