@@ -55,7 +55,7 @@ openapi: ## Rewrite openapi/openapi.json from the code
 .PHONY: bench
 bench: setup-tests ## Measure throughput and latency against a bare loop, on both stores
 	cargo build --release --locked --package aisle-cli
-	cargo bench --locked --package aisle-tests
+	cargo bench --locked --package aisle-tests --bench end_to_end
 
 .PHONY: clean
 clean: ## Remove what was built and what was brought
