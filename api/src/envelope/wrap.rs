@@ -110,7 +110,7 @@ fn note(request: &Request, route: Option<&str>, status: StatusCode, problem: Opt
     let route = route.unwrap_or("none");
     let elapsed = request.started.elapsed();
     metrics::histogram!(
-        "aisle_http_request_duration_seconds",
+        aisle_shared::telemetry::names::HTTP_REQUEST_DURATION_SECONDS,
         "method" => request.method, "route" => route.to_owned(), "status" => status.as_str().to_owned()
     )
     .record(elapsed.as_secs_f64());

@@ -95,7 +95,7 @@ impl<'a> Draft<'a> {
             "upload"
         };
         metrics::counter!(
-            "aisle_jobs_submitted_total", "model" => job.model.to_string(), "source" => source
+            aisle_shared::telemetry::names::JOBS_SUBMITTED_TOTAL, "model" => job.model.to_string(), "source" => source
         )
         .increment(1);
         tracing::info!(job = %job.id, model = %job.model, images = self.items.len(), "job submitted");

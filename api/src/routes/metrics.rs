@@ -8,6 +8,7 @@ use actix_web::web::Data;
 use actix_web::{HttpResponse, get};
 use aisle_shared::domain::{AnnouncedModel, Priority, Timestamp};
 use aisle_shared::store::{LaneStats, Stats};
+use aisle_shared::telemetry::names;
 
 use crate::context::Context;
 
@@ -28,7 +29,7 @@ pub(crate) async fn metrics(context: Data<Context>) -> HttpResponse {
     match futures::future::try_join(store.stats(), store.models()).await {
         Ok((stats, models)) => record(&stats, &models, Timestamp::now()),
         Err(error) => {
-            gauge!("aisle_store_up").set(0.0);
+            gauge!(names::STORE_UP).set(0.0);
             tracing::warn!(%error, "the store could not be read for metrics");
         }
     }
@@ -39,21 +40,21 @@ pub(crate) async fn metrics(context: Data<Context>) -> HttpResponse {
 
 /// Sets the gauges of what the store holds.
 fn record(stats: &Stats, models: &[AnnouncedModel], now: Timestamp) {
-    gauge!("aisle_store_up").set(1.0);
-    gauge!("aisle_queue_pending").set(count(stats.running));
-    gauge!("aisle_queue_delayed").set(count(stats.delayed));
-    gauge!("aisle_queue_live").set(count(stats.live));
-    gauge!("aisle_dead_letters").set(count(stats.dead));
+    gauge!(names::STORE_UP).set(1.0);
+    gauge!(names::QUEUE_RUNNING).set(count(stats.running));
+    gauge!(names::QUEUE_DELAYED).set(count(stats.delayed));
+    gauge!(names::QUEUE_LIVE).set(count(stats.live));
+    gauge!(names::DEAD_LETTERS).set(count(stats.dead));
     for (lane, depth) in lanes(stats, models) {
-        gauge!("aisle_queue_depth", "lane" => lane.clone()).set(count(depth.ready));
-        gauge!("aisle_queue_oldest_age_seconds", "lane" => lane).set(depth.oldest_age(now));
+        gauge!(names::QUEUE_DEPTH, "lane" => lane.clone()).set(count(depth.ready));
+        gauge!(names::QUEUE_OLDEST_AGE_SECONDS, "lane" => lane).set(depth.oldest_age(now));
     }
     for model in models {
-        gauge!("aisle_model_workers", "model" => model.card.name.to_string())
+        gauge!(names::MODEL_WORKERS, "model" => model.card.name.to_string())
             .set(f64::from(model.live_workers));
     }
     let waits = u8::from(without_capacity(stats, models));
-    gauge!("aisle_backlog_without_capacity").set(f64::from(waits));
+    gauge!(names::BACKLOG_WITHOUT_CAPACITY).set(f64::from(waits));
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

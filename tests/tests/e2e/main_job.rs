@@ -231,6 +231,14 @@ async fn what_the_service_does_stands_in_its_metrics(service: &Service) {
     service.ended(id(&job)).await;
     let metrics = service.client.get(service.url("/metrics")).send().await.unwrap();
     let metrics = metrics.text().await.unwrap();
-    assert!(metrics.contains("aisle_jobs_submitted_total"), "{metrics}");
-    assert!(metrics.contains("aisle_http_request_duration_seconds"), "{metrics}");
+    for line in [
+        "aisle_jobs_submitted_total{model=\"tiny\",source=\"upload\"} 1",
+        "aisle_queue_depth{lane=\"tiny/normal\"} 0",
+        "aisle_queue_live 0",
+        "aisle_model_workers{model=\"tiny\"} 1",
+        "aisle_store_up 1",
+    ] {
+        assert!(metrics.lines().any(|shown| shown == line), "{line}\n{metrics}");
+    }
+    assert!(metrics.contains("aisle_http_request_duration_seconds_bucket"), "{metrics}");
 }

@@ -1,17 +1,9 @@
-//! The names under which the stages report.
+//! What the stages report.
 
 use std::time::Duration;
 
-use aisle_shared::domain::ItemOutcome;
-
-const FETCH_SECONDS: &str = "aisle_fetch_seconds";
-const DECODE_SECONDS: &str = "aisle_decode_seconds";
-const PREPROCESS_SECONDS: &str = "aisle_preprocess_seconds";
-const INFERENCE_SECONDS: &str = "aisle_inference_seconds";
-const POSTPROCESS_SECONDS: &str = "aisle_postprocess_seconds";
-const BATCH_SIZE: &str = "aisle_batch_size";
-const BATCH_CUT_TOTAL: &str = "aisle_batch_cut_total";
-const ITEMS_FINISHED_TOTAL: &str = "aisle_items_finished_total";
+use aisle_shared::domain::{ItemOutcome, JobStatus, ModelCard, ModelName, Timestamp};
+use aisle_shared::telemetry::names;
 
 /// Reports for one model.
 #[derive(Debug, Clone)]
@@ -24,30 +16,35 @@ impl Metrics {
         Self { model }
     }
 
+    /// An item was claimed that long after its job was submitted.
+    pub(super) fn claimed(&self, waited: Duration) {
+        self.seconds(names::JOB_QUEUE_SECONDS, waited);
+    }
+
     pub(super) fn fetched(&self, took: Duration) {
-        self.seconds(FETCH_SECONDS, took);
+        self.seconds(names::FETCH_SECONDS, took);
     }
 
     pub(super) fn decoded(&self, took: Duration) {
-        self.seconds(DECODE_SECONDS, took);
+        self.seconds(names::DECODE_SECONDS, took);
     }
 
     pub(super) fn preprocessed(&self, took: Duration) {
-        self.seconds(PREPROCESS_SECONDS, took);
+        self.seconds(names::PREPROCESS_SECONDS, took);
     }
 
     pub(super) fn postprocessed(&self, took: Duration) {
-        self.seconds(POSTPROCESS_SECONDS, took);
+        self.seconds(names::POSTPROCESS_SECONDS, took);
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
     pub(super) fn inferred(&self, took: Duration, batch: usize) {
-        self.seconds(INFERENCE_SECONDS, took);
-        metrics::histogram!(BATCH_SIZE, "model" => self.model.clone()).record(batch as f64);
+        self.seconds(names::INFERENCE_SECONDS, took);
+        metrics::histogram!(names::BATCH_SIZE, "model" => self.model.clone()).record(batch as f64);
     }
 
     pub(super) fn batch_cut(&self, reason: &'static str) {
-        metrics::counter!(BATCH_CUT_TOTAL, "model" => self.model.clone(), "reason" => reason)
+        metrics::counter!(names::BATCH_CUT_TOTAL, "model" => self.model.clone(), "reason" => reason)
             .increment(1);
     }
 
@@ -64,8 +61,33 @@ pub(super) fn item_finished(model: &str, outcome: &ItemOutcome) {
         ItemOutcome::Canceled => ("canceled", ""),
     };
     metrics::counter!(
-        ITEMS_FINISHED_TOTAL,
+        names::ITEMS_FINISHED_TOTAL,
         "model" => model.to_owned(), "status" => status, "reason" => code
     )
     .increment(1);
+}
+
+/// Counts a job whose last item ended here.
+pub(super) fn job_finished(model: &ModelName, created_at: Timestamp, status: JobStatus) {
+    let (model, status) = (model.to_string(), status.as_str());
+    metrics::counter!(names::JOBS_FINISHED_TOTAL, "model" => model.clone(), "status" => status)
+        .increment(1);
+    metrics::histogram!(names::JOB_DURATION_SECONDS, "model" => model)
+        .record(Timestamp::now().since(created_at));
+}
+
+/// Counts an item whose attempts are spent.
+pub(super) fn dead_letter() {
+    metrics::counter!(names::DEAD_LETTER_TOTAL).increment(1);
+}
+
+/// Shows which model is served, and how it is run.
+pub(super) fn serves(card: &ModelCard) {
+    let ModelCard { name, version, provider, precision, .. } = card;
+    metrics::gauge!(
+        names::MODEL_INFO,
+        "model" => name.to_string(), "version" => version.clone(),
+        "provider" => provider.clone(), "precision" => precision.clone()
+    )
+    .set(1.0);
 }

@@ -22,7 +22,7 @@ use super::held::Held;
 use super::hosts::Downloads;
 use super::intake::Intake;
 use super::lane::Lane;
-use super::metrics::Metrics;
+use super::metrics::{self, Metrics};
 use super::network::NetworkThread;
 use super::postprocess;
 use super::prepare::Prepare;
@@ -163,6 +163,7 @@ impl Worker {
         };
         let mut threads = Vec::with_capacity(models.len());
         for (model, network) in models {
+            metrics::serves(model.card());
             threads.push(start(&shared, &settings, &card.id, model, network)?);
         }
         tracing::info!(worker = %card.id, models = threads.len(), "working");
