@@ -30,6 +30,8 @@ pub struct ClassifierSettings {
     pub model: Option<ModelName>,
     /// The ONNX Runtime library.
     pub ort_lib: PathBuf,
+    /// Where the network runs.
+    pub provider: Provider,
     /// Threads for decoding and for the network.
     pub threads: NonZeroUsize,
     /// Images in a batch at most.
@@ -46,6 +48,7 @@ impl ClassifierSettings {
             models,
             model: None,
             ort_lib,
+            provider: Provider::default(),
             threads: default_threads(),
             max_batch: crate::settings::DEFAULT_MAX_BATCH,
             image_limits: ImageLimits::default(),
@@ -79,7 +82,7 @@ impl Classifier {
         let catalog = Catalog::open(&settings.models)?;
         let folder = choose(catalog, settings)?;
         let session = SessionSettings {
-            provider: Provider::Cpu,
+            provider: settings.provider,
             threads: settings.threads,
             max_batch: settings.max_batch,
         };

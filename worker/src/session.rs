@@ -7,6 +7,7 @@
 use std::num::NonZeroUsize;
 
 use ort::environment::Environment;
+use ort::ep::{CUDA, ExecutionProviderDispatch};
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
@@ -18,6 +19,8 @@ pub enum Provider {
     /// ONNX Runtime's own CPU provider.
     #[default]
     Cpu,
+    /// NVIDIA's GPUs; needs the library of the GPU wheel.
+    Cuda,
 }
 
 impl Provider {
@@ -26,6 +29,17 @@ impl Provider {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+        }
+    }
+
+    /// What ONNX Runtime is asked for. A provider that is named and cannot be
+    /// had is an error: ONNX Runtime would fall back to the CPU in silence.
+    fn dispatches(self) -> Vec<ExecutionProviderDispatch> {
+        match self {
+            Self::Cpu => Vec::new(),
+            // Without TF32, so that `fp32` is what it says.
+            Self::Cuda => vec![CUDA::default().with_tf32(false).build().error_on_failure()],
         }
     }
 }
@@ -90,7 +104,6 @@ impl Session {
         folder: &ModelFolder,
         settings: SessionSettings,
     ) -> Result<Self, SessionError> {
-        let Provider::Cpu = settings.provider;
         let inner = ort::session::Session::builder(environment)?
             .with_optimization_level(GraphOptimizationLevel::All)
             .map_err(ort::Error::from)?
@@ -101,6 +114,8 @@ impl Session {
             .with_intra_op_spinning(false)
             .map_err(ort::Error::from)?
             .with_inter_threads(1)
+            .map_err(ort::Error::from)?
+            .with_execution_providers(settings.provider.dispatches())
             .map_err(ort::Error::from)?
             .commit_from_file(&folder.network)?;
         let output = folder.preprocessing.output;

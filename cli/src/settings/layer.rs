@@ -57,6 +57,13 @@ pub(crate) struct Layer {
     #[arg(value_parser = GivenParser)]
     pub(crate) blobs: Option<Given>,
 
+    /// Where networks run: `cpu`, or `cuda` with the library of the
+    /// `onnxruntime-gpu` wheel. A worker that cannot have what is named does
+    /// not start.
+    #[arg(long, env = "AISLE_PROVIDER", value_name = "NAME", hide_short_help = true)]
+    #[arg(value_parser = GivenParser, default_value = "cpu")]
+    pub(crate) provider: Option<Given>,
+
     /// Threads that decode and infer, 1 to 1024. Without it, as many as the
     /// processors that this process may use.
     #[arg(long, env = "AISLE_THREADS", value_name = "NUMBER", hide_short_help = true)]
@@ -155,8 +162,8 @@ impl Layer {
             };
         }
         stronger_of! {
-            listen store data models default_model ort_lib blobs threads max_batch batch_wait_ms
-            lease_seconds retention_hours max_attempts max_queue_items grace_seconds
+            listen store data models default_model ort_lib blobs provider threads max_batch
+            batch_wait_ms lease_seconds retention_hours max_attempts max_queue_items grace_seconds
             metrics_listen log_format log danger_allow_private_networks
             danger_allow_volatile_redis
         }

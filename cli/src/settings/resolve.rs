@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aisle_shared::domain::ModelName;
+use aisle_worker::Provider;
 use clap::Args;
 
 use super::given::Given;
@@ -34,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) models: Option<PathBuf>,
     pub(crate) default_model: Option<ModelName>,
     pub(crate) ort_lib: Option<PathBuf>,
+    pub(crate) provider: Provider,
     pub(crate) threads: Option<NonZeroUsize>,
     pub(crate) max_batch: NonZeroUsize,
     pub(crate) batch_wait: Duration,
@@ -89,6 +91,7 @@ impl Settings {
         let models = read!(models, values::existing_folder);
         let default_model = read!(default_model, values::name::<ModelName>);
         let ort_lib = read!(ort_lib, values::existing_file);
+        let provider = read!(provider, values::provider);
         let threads = read!(threads, values::within(1..=1024));
         let max_batch = read!(max_batch, values::within(1..=256));
         let batch_wait_ms = read!(batch_wait_ms, values::within(0..=1000));
@@ -119,6 +122,7 @@ impl Settings {
             models,
             default_model,
             ort_lib,
+            provider: provider?,
             threads: threads.and_then(NonZeroUsize::new),
             max_batch: NonZeroUsize::new(max_batch?)?,
             batch_wait: Duration::from_millis(batch_wait_ms?),

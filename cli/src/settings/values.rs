@@ -7,6 +7,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use aisle_worker::Provider;
+
 /// Where jobs are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StoreSetting {
@@ -85,6 +87,14 @@ pub(super) fn blobs(text: &str) -> Result<BlobsSetting, String> {
         "files" => Ok(BlobsSetting::Files),
         "redis" => Ok(BlobsSetting::Redis),
         _ => Err("must be files or redis".to_owned()),
+    }
+}
+
+pub(super) fn provider(text: &str) -> Result<Provider, String> {
+    match text {
+        "cpu" => Ok(Provider::Cpu),
+        "cuda" => Ok(Provider::Cuda),
+        _ => Err("must be cpu or cuda".to_owned()),
     }
 }
 

@@ -14,3 +14,4 @@ mod compose;
 mod contract;
 mod crash;
 mod main_job;
+mod provider;

@@ -32,6 +32,7 @@ pub(crate) fn run(args: ClassifyArgs) -> anyhow::Result<()> {
     let limits = ImageLimits::default();
     let mut classifier = Classifier::load(&ClassifierSettings {
         model: model.or_else(|| settings.default_model.clone()),
+        provider: settings.provider,
         threads: settings.threads.unwrap_or_else(aisle_worker::default_threads),
         max_batch: settings.max_batch,
         image_limits: limits.clone(),

@@ -72,6 +72,7 @@ impl Settings {
     fn worker(&self) -> anyhow::Result<aisle_worker::WorkerSettings> {
         let defaults = aisle_worker::WorkerSettings::new(self.models_folder()?, self.ort_lib()?);
         Ok(aisle_worker::WorkerSettings {
+            provider: self.provider,
             threads: self.threads.unwrap_or(defaults.threads),
             max_batch: self.max_batch,
             // One batch runs, one is ready, one is on its way.
