@@ -39,7 +39,7 @@ test: setup-tests check ## Set up, check and run every test
 	@if command -v cargo-deny >/dev/null; then \
 		cargo deny --config .deny.toml --locked check --hide-inclusion-graph bans licenses sources; \
 	fi
-	cargo test --workspace --locked
+	cargo test --workspace --locked --no-fail-fast
 
 .PHONY: deny
 deny: ## Licences, advisories, bans and sources of the dependencies

@@ -43,7 +43,7 @@ problems!(SubmitProblems:
         (MultipartJob = "multipart/form-data"),
         (JsonJob = "application/json", examples(
             ("url" = (summary = "An image by its URL", value = json!({
-                "images": [{"url": "https://upload.wikimedia.org/wikipedia/commons/4/47/PNG_transparency_demonstration_1.png"}],
+                "images": [{"url": "https://example.com/photographs/sandal.jpg"}],
                 "top_k": 3
             }))),
             ("base64" = (summary = "An image by its bytes", value = json!({
