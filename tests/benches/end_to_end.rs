@@ -133,7 +133,7 @@ impl Bare {
 async fn service(backend: Backend, processes: Processes, subject: &Subject) -> Service {
     let settings = [("AISLE_DEFAULT_MODEL", subject.model), ("AISLE_LOG", "warn")];
     let models = only_model(&subject.models, subject.model);
-    Service::start_with(backend, processes, &models, &settings).await
+    Service::start(backend, processes, &models, &settings).await
 }
 
 /// A folder with that model alone, so that no other takes memory.

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::harness::Backend;
 use crate::places::repository;
 use crate::redis_server::RedisServer;
-use crate::wait;
+use crate::{tiny_model, wait};
 
 /// Which processes it consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,20 +37,38 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts the service over a fresh store with the models of a folder and
-    /// waits until it is ready.
+    /// Starts the service over a fresh store with the tests' tiny network and
+    /// waits until it is ready. `settings` are environment variables.
     ///
     /// # Panics
     /// When it does not become ready; the panic shows its log.
-    pub async fn start(backend: Backend, processes: Processes, models: &Path) -> Self {
-        Self::start_with(backend, processes, models, &[]).await
+    pub async fn tiny(
+        backend: Backend,
+        processes: Processes,
+        settings: &[(&'static str, &str)],
+    ) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let models = folder.path().join("models");
+        tiny_model::write(&models, "tiny").expect("a model folder");
+        Self::start_in(folder, backend, processes, &models, settings).await
     }
 
-    /// The same with more settings, as environment variables.
+    /// The same with the models of a folder.
     ///
     /// # Panics
     /// When it does not become ready; the panic shows its log.
-    pub async fn start_with(
+    pub async fn start(
+        backend: Backend,
+        processes: Processes,
+        models: &Path,
+        settings: &[(&'static str, &str)],
+    ) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::start_in(folder, backend, processes, models, settings).await
+    }
+
+    async fn start_in(
+        folder: TempDir,
         backend: Backend,
         processes: Processes,
         models: &Path,
@@ -58,7 +76,6 @@ impl Service {
     ) -> Self {
         // A second installation in the same process is refused, and harmless.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let folder = tempfile::tempdir().expect("a temporary folder");
         let redis = match backend {
             Backend::Sqlite => None,
             Backend::Redis => Some(RedisServer::start().await.expect("a Redis server")),

@@ -8,15 +8,13 @@ use std::time::Duration;
 use aisle_tests::harness::Backend;
 use aisle_tests::pictures::{Colour, picture};
 use aisle_tests::service::{Processes, Service, free_port};
-use aisle_tests::{tiny_model, wait};
+use aisle_tests::wait;
 use image::ImageFormat;
 use thirtyfour::prelude::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newcomer_classifies_a_picture_on_the_docs_page() {
-    let models = tempfile::tempdir().expect("a temporary folder");
-    tiny_model::write(models.path(), "tiny").expect("a model folder");
-    let service = Service::start(Backend::Sqlite, Processes::One, models.path()).await;
+    let service = Service::tiny(Backend::Sqlite, Processes::One, &[]).await;
     let mut file = tempfile::Builder::new().suffix(".jpg").tempfile().expect("a picture's file");
     file.write_all(&picture(Colour::Red, 80, 60, ImageFormat::Jpeg)).expect("a picture's file");
     let browser = Browser::start().await;

@@ -8,7 +8,6 @@ use aisle_tests::harness::Backend;
 use aisle_tests::pictures::{Colour, picture};
 use aisle_tests::places::{python, repository};
 use aisle_tests::service::{Processes, Service};
-use aisle_tests::tiny_model;
 use image::ImageFormat;
 use serde_json::Value;
 
@@ -21,9 +20,7 @@ async fn the_processes_of_the_compose_file_do_the_main_job() {
         .filter(|(name, _)| !depends_on_the_machine(name))
         .map(|(name, value)| (&*name.clone().leak(), value.as_str()))
         .collect();
-    let models = tempfile::tempdir().expect("a temporary folder");
-    tiny_model::write(models.path(), "tiny").expect("a model folder");
-    let service = Service::start_with(Backend::Redis, Processes::Apart, models.path(), &kept).await;
+    let service = Service::tiny(Backend::Redis, Processes::Apart, &kept).await;
     let answer = service
         .client
         .post(service.url("/v1/jobs"))

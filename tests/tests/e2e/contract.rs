@@ -5,13 +5,10 @@ use std::process::Command;
 use aisle_tests::harness::Backend;
 use aisle_tests::places::repository;
 use aisle_tests::service::{Processes, Service};
-use aisle_tests::tiny_model;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn schemathesis_finds_no_answer_that_the_document_does_not_describe() {
-    let models = tempfile::tempdir().expect("a temporary folder");
-    tiny_model::write(models.path(), "tiny").expect("a model folder");
-    let service = Service::start(Backend::Sqlite, Processes::One, models.path()).await;
+    let service = Service::tiny(Backend::Sqlite, Processes::One, &[]).await;
     let schemathesis = repository().join(".runtime/venv/bin/schemathesis");
     assert!(schemathesis.exists(), "schemathesis is absent: `make setup-tests` brings it");
     let url = service.url("/openapi.json");

@@ -3,7 +3,7 @@
 use aisle_tests::harness::Backend;
 use aisle_tests::pictures::{Colour, picture};
 use aisle_tests::service::{Processes, Service};
-use aisle_tests::{tiny_model, wait};
+use aisle_tests::wait;
 use image::ImageFormat;
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
@@ -63,9 +63,7 @@ async fn stop_the_worker_in_the_middle(backend: Backend) {
 }
 
 async fn service(backend: Backend) -> Service {
-    let models = tempfile::tempdir().expect("a temporary folder");
-    tiny_model::write(models.path(), "tiny").expect("a model folder");
-    Service::start(backend, Processes::Apart, &models.keep()).await
+    Service::tiny(backend, Processes::Apart, &[]).await
 }
 
 /// Five hundred pictures that take a while to decode.

@@ -7,7 +7,6 @@ use aisle_tests::harness::Backend;
 use aisle_tests::image_host::ImageHost;
 use aisle_tests::pictures::{Colour, picture};
 use aisle_tests::service::{Processes, Service};
-use aisle_tests::tiny_model;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use image::ImageFormat;
@@ -48,9 +47,7 @@ on_both_stores!(
 );
 
 async fn tiny(backend: Backend, processes: Processes) -> Service {
-    let models = tempfile::tempdir().expect("a temporary folder");
-    tiny_model::write(models.path(), "tiny").expect("a model folder");
-    Service::start_with(backend, processes, models.path(), &[ALLOW_LOOPBACK]).await
+    Service::tiny(backend, processes, &[ALLOW_LOOPBACK]).await
 }
 
 fn jpeg(colour: Colour) -> Vec<u8> {
