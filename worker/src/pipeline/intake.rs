@@ -106,6 +106,7 @@ impl Intake {
         };
         let mut alone = Vec::new();
         for claimed in claimed {
+            self.lane.metrics.claimed(claimed.created_at);
             let hold = self.held.hold(claimed.lease.clone());
             if claimed.solo {
                 alone.push((claimed, hold));
@@ -164,6 +165,7 @@ impl Intake {
             source: claimed.source,
             top_k: claimed.options.top_k,
             attempt: claimed.attempt,
+            created_at: claimed.created_at,
             backoff: self.backoff,
             slot,
             coming: Some(self.expected.one()),

@@ -14,7 +14,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 
 use super::ending::{Ended, Ending};
-use super::metrics::item_finished;
+use super::metrics;
 use super::work::Work;
 use crate::settings::Backoff;
 
@@ -133,10 +133,15 @@ impl Recorder {
         let lease = work.hold.lease();
         tracing::info!(item = %lease.item, attempt = work.attempt, %error, "an item is tried again");
         match self.insist("retry", || self.store.retry(lease, after, error)).await {
-            Ok(Retried::Canceled { .. } | Retried::Gone) => blob_of(&work, blobs),
+            Ok(Retried::Canceled { job_ended }) => {
+                metrics::ended(&work, &ItemOutcome::Canceled, job_ended);
+                blob_of(&work, blobs);
+            }
+            Ok(Retried::Gone) => blob_of(&work, blobs),
             // A dead letter keeps its image, for those who look into it.
-            Ok(Retried::Dead { .. }) => {
-                item_finished(work.model.as_str(), &ItemOutcome::Failed(error.clone()));
+            Ok(Retried::Dead { job_ended }) => {
+                metrics::ended(&work, &ItemOutcome::Failed(error.clone()), job_ended);
+                metrics::dead_letter();
             }
             Ok(Retried::Delayed | Retried::Fenced) | Err(GivenUp::Stopped) => {}
             Err(GivenUp::Refused(refusal)) => {
@@ -200,8 +205,8 @@ fn sorted(batch: impl Iterator<Item = Ended>) -> Sorted {
 
 fn settle(work: &Work, outcome: &ItemOutcome, recorded: Recorded, blobs: &mut Vec<ItemRef>) {
     match recorded {
-        Recorded::Stored { .. } => {
-            item_finished(work.model.as_str(), outcome);
+        Recorded::Stored { job_ended } => {
+            metrics::ended(work, outcome, job_ended);
             blob_of(work, blobs);
         }
         Recorded::Gone => blob_of(work, blobs),
@@ -217,3 +222,6 @@ fn blob_of(work: &Work, blobs: &mut Vec<ItemRef>) {
         ItemSource::Url(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aisle_shared::domain::{ItemOutcome, ItemRef, ItemSource, ModelName};
+use aisle_shared::domain::{ItemOutcome, ItemRef, ItemSource, ModelName, Timestamp};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::ending::{Ended, Ending};
@@ -19,6 +19,8 @@ pub(super) struct Work {
     pub(super) source: ItemSource,
     pub(super) top_k: u32,
     pub(super) attempt: u32,
+    /// When its job was submitted.
+    pub(super) created_at: Timestamp,
     pub(super) backoff: Backoff,
     /// Its place among the items in work; none while it waits for a download.
     pub(super) slot: Option<OwnedSemaphorePermit>,

@@ -202,7 +202,7 @@ fn start(
     network: Network,
 ) -> Result<JoinHandle<()>, WorkerError> {
     let name = model.card().name.clone();
-    let metrics = Metrics::new(name.to_string());
+    let metrics = Metrics::new(model.card());
     let expected = Expected::default();
     // A batch must fit into the slots, or the intake would wait for ever.
     let slots = settings.claim_ahead.max(settings.max_batch).get();
