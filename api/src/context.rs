@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use aisle_shared::blob::BlobStore;
 use aisle_shared::store::Store;
+use aisle_shared::telemetry::StoreGauges;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +39,8 @@ pub struct Context {
     pub(crate) shutdown: CancellationToken,
     /// Bounds the memory that bodies being read may take.
     pub(crate) uploads: Semaphore,
+    /// What the store holds, as metrics show it.
+    pub(crate) gauges: StoreGauges,
 }
 
 impl Context {
@@ -45,7 +48,7 @@ impl Context {
     #[must_use]
     pub fn new(state: ApiState, shutdown: CancellationToken) -> Arc<Self> {
         let uploads = Semaphore::new(state.settings.max_uploads);
-        Arc::new(Self { state, shutdown, uploads })
+        Arc::new(Self { state, shutdown, uploads, gauges: StoreGauges::default() })
     }
 
     pub(crate) fn store(&self) -> &dyn Store {

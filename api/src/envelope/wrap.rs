@@ -8,6 +8,7 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, ResponseError};
+use aisle_shared::telemetry::names;
 use futures::FutureExt;
 use tracing::Instrument;
 
@@ -110,7 +111,7 @@ fn note(request: &Request, route: Option<&str>, status: StatusCode, problem: Opt
     let route = route.unwrap_or("none");
     let elapsed = request.started.elapsed();
     metrics::histogram!(
-        aisle_shared::telemetry::names::HTTP_REQUEST_DURATION_SECONDS,
+        names::HTTP_REQUEST_DURATION_SECONDS,
         "method" => request.method, "route" => route.to_owned(), "status" => status.as_str().to_owned()
     )
     .record(elapsed.as_secs_f64());

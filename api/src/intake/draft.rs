@@ -6,6 +6,7 @@ use aisle_shared::domain::{ErrorCode, ItemError, ItemSource, JobId, JobOptions, 
 use aisle_shared::fetch::Target;
 use aisle_shared::image_probe::probe;
 use aisle_shared::store::{self, StoreError};
+use aisle_shared::telemetry::names;
 use bytes::Bytes;
 
 use super::choice::{choose_model, choose_top_k};
@@ -95,7 +96,7 @@ impl<'a> Draft<'a> {
             "upload"
         };
         metrics::counter!(
-            aisle_shared::telemetry::names::JOBS_SUBMITTED_TOTAL, "model" => job.model.to_string(), "source" => source
+            names::JOBS_SUBMITTED_TOTAL, "model" => job.model.to_string(), "source" => source
         )
         .increment(1);
         tracing::info!(job = %job.id, model = %job.model, images = self.items.len(), "job submitted");

@@ -1,9 +1,12 @@
 //! Models, health, metrics, the document, Swagger UI, and the headers on all
 //! of them.
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use aisle_api::ApiSettings;
+use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
 
 use crate::rig::{LABELS, MODEL, Rig, get, send, submit};
@@ -53,6 +56,31 @@ async fn metrics_are_what_the_process_renders() {
     let answer = get(&app, "/metrics").await;
     assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     assert_eq!(answer.body, "aisle_up 1\n");
+}
+
+#[actix_web::test]
+async fn metrics_tell_of_requests_jobs_and_what_the_store_holds() {
+    let mut rig = Rig::new().await;
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    rig.state.metrics = Arc::new(move || handle.render());
+    let _kept = metrics::set_default_local_recorder(&recorder);
+    let app = rig.app().await;
+    submit(&app, 1).await;
+    let answer = get(&app, "/metrics").await;
+    let text = String::from_utf8_lossy(&answer.body);
+    for line in [
+        r#"aisle_http_request_duration_seconds_count{method="POST",route="/v1/jobs",status="202"} 1"#,
+        r#"aisle_jobs_submitted_total{model="flowers",source="upload"} 1"#,
+        r#"aisle_queue_depth{lane="flowers/normal"} 1"#,
+        r#"aisle_queue_depth{lane="flowers/bulk"} 0"#,
+        r#"aisle_model_workers{model="flowers"} 1"#,
+        "aisle_queue_running 0",
+        "aisle_backlog_without_capacity 0",
+        "aisle_store_up 1",
+    ] {
+        assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
+    }
 }
 
 #[actix_web::test]

@@ -4,10 +4,12 @@
 //! What must never happen: a secret, a URL's query or an image's content in a
 //! log, an id or a URL as a metric's label.
 
+mod gauges;
 mod logging;
 mod metrics;
 pub mod names;
 
+pub use gauges::StoreGauges;
 pub use logging::{LogFormat, init_logging};
 pub use metrics::{MetricsHandle, install_metrics};
 

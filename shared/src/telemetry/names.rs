@@ -51,7 +51,7 @@ metrics! {
     JOBS_SUBMITTED_TOTAL = "aisle_jobs_submitted_total", Kind::Counter,
         "Jobs accepted, by model and source.";
     JOBS_FINISHED_TOTAL = "aisle_jobs_finished_total", Kind::Counter,
-        "Jobs that ended, by model and status.";
+        "Jobs whose last item a worker ended, by model and status.";
     JOBS_EXPIRED_TOTAL = "aisle_jobs_expired_total", Kind::Counter,
         "Jobs forgotten after their retention.";
     JOBS_ABORTED_TOTAL = "aisle_jobs_aborted_total", Kind::Counter,
@@ -59,7 +59,7 @@ metrics! {
     JOB_QUEUE_SECONDS = "aisle_job_queue_seconds", Kind::Histogram(JOB),
         "Time from a job's submission to the claim of an item of it, by model.";
     JOB_DURATION_SECONDS = "aisle_job_duration_seconds", Kind::Histogram(JOB),
-        "Time from a job's submission to its end, by model.";
+        "Time from a job's submission to the end of its last item by a worker, by model.";
     ITEMS_FINISHED_TOTAL = "aisle_items_finished_total", Kind::Counter,
         "Items that ended, by model, status and reason.";
     QUEUE_DEPTH = "aisle_queue_depth", Kind::Gauge,

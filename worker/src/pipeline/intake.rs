@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aisle_shared::domain::{ModelName, Timestamp, WorkerId};
+use aisle_shared::domain::{ModelName, WorkerId};
 use aisle_shared::store::{ClaimRequest, Claimed, Store};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
@@ -106,7 +106,7 @@ impl Intake {
         };
         let mut alone = Vec::new();
         for claimed in claimed {
-            self.lane.metrics.claimed(Timestamp::now().since(claimed.created_at));
+            self.lane.metrics.claimed(claimed.created_at);
             let hold = self.held.hold(claimed.lease.clone());
             if claimed.solo {
                 alone.push((claimed, hold));

@@ -1,9 +1,11 @@
-//! What the stages report.
+//! What a worker reports of its models, jobs and items.
 
 use std::time::Duration;
 
-use aisle_shared::domain::{ItemOutcome, JobStatus, ModelCard, ModelName, Timestamp};
+use aisle_shared::domain::{ItemOutcome, JobStatus, ModelCard, Timestamp};
 use aisle_shared::telemetry::names;
+
+use super::work::Work;
 
 /// Reports for one model.
 #[derive(Debug, Clone)]
@@ -12,13 +14,20 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    pub(super) const fn new(model: String) -> Self {
-        Self { model }
+    /// Reports for the model of that card, and that it is served.
+    pub(super) fn new(card: &ModelCard) -> Self {
+        metrics::gauge!(
+            names::MODEL_INFO,
+            "model" => card.name.to_string(), "version" => card.version.clone(),
+            "provider" => card.provider.clone(), "precision" => card.precision.clone()
+        )
+        .set(1.0);
+        Self { model: card.name.to_string() }
     }
 
-    /// An item was claimed that long after its job was submitted.
-    pub(super) fn claimed(&self, waited: Duration) {
-        self.seconds(names::JOB_QUEUE_SECONDS, waited);
+    /// An item was claimed whose job was submitted then.
+    pub(super) fn claimed(&self, created_at: Timestamp) {
+        self.seconds(names::JOB_QUEUE_SECONDS, Timestamp::now().since(created_at));
     }
 
     pub(super) fn fetched(&self, took: Duration) {
@@ -44,7 +53,8 @@ impl Metrics {
     }
 
     pub(super) fn batch_cut(&self, reason: &'static str) {
-        metrics::counter!(names::BATCH_CUT_TOTAL, "model" => self.model.clone(), "reason" => reason)
+        let model = self.model.clone();
+        metrics::counter!(names::BATCH_CUT_TOTAL, "model" => model, "reason" => reason)
             .increment(1);
     }
 
@@ -53,41 +63,63 @@ impl Metrics {
     }
 }
 
-/// Counts an item that ended.
-pub(super) fn item_finished(model: &str, outcome: &ItemOutcome) {
+/// Counts an item that ended, and its job if that ended with it.
+pub(super) fn ended(work: &Work, outcome: &ItemOutcome, job_ended: Option<JobStatus>) {
     let (status, code) = match outcome {
         ItemOutcome::Succeeded(_) => ("succeeded", ""),
         ItemOutcome::Failed(error) => ("failed", error.code.as_str()),
         ItemOutcome::Canceled => ("canceled", ""),
     };
+    let model = work.model.to_string();
     metrics::counter!(
         names::ITEMS_FINISHED_TOTAL,
-        "model" => model.to_owned(), "status" => status, "reason" => code
+        "model" => model.clone(), "status" => status, "reason" => code
     )
     .increment(1);
-}
-
-/// Counts a job whose last item ended here.
-pub(super) fn job_finished(model: &ModelName, created_at: Timestamp, status: JobStatus) {
-    let (model, status) = (model.to_string(), status.as_str());
-    metrics::counter!(names::JOBS_FINISHED_TOTAL, "model" => model.clone(), "status" => status)
+    if let Some(status) = job_ended {
+        metrics::histogram!(names::JOB_DURATION_SECONDS, "model" => model.clone())
+            .record(Timestamp::now().since(work.created_at));
+        metrics::counter!(
+            names::JOBS_FINISHED_TOTAL, "model" => model, "status" => status.as_str()
+        )
         .increment(1);
-    metrics::histogram!(names::JOB_DURATION_SECONDS, "model" => model)
-        .record(Timestamp::now().since(created_at));
+    }
 }
 
-/// Counts an item whose attempts are spent.
+/// Counts an item that ended as a dead letter.
 pub(super) fn dead_letter() {
     metrics::counter!(names::DEAD_LETTER_TOTAL).increment(1);
 }
 
-/// Shows which model is served, and how it is run.
-pub(super) fn serves(card: &ModelCard) {
-    let ModelCard { name, version, provider, precision, .. } = card;
-    metrics::gauge!(
-        names::MODEL_INFO,
-        "model" => name.to_string(), "version" => version.clone(),
-        "provider" => provider.clone(), "precision" => precision.clone()
-    )
-    .set(1.0);
+#[cfg(test)]
+mod tests {
+    use aisle_shared::domain::Activation;
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+
+    #[test]
+    fn a_model_is_shown_as_served_and_its_items_with_the_time_they_waited() {
+        let card = ModelCard {
+            name: "flowers".parse().unwrap(),
+            version: "v1".to_owned(),
+            labels: Vec::new(),
+            input_size: [224, 224],
+            activation: Activation::Softmax,
+            provider: "cpu".to_owned(),
+            precision: "fp32".to_owned(),
+        };
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            Metrics::new(&card).claimed(Timestamp(Timestamp::now().0 - 90_000));
+        });
+        let shown = recorder.handle().render();
+        let value = |series: &str| -> f64 {
+            let line = shown.lines().find_map(|line| line.strip_prefix(series));
+            line.unwrap_or_else(|| panic!("{series}\n{shown}")).trim().parse().unwrap()
+        };
+        let labels = r#"model="flowers",version="v1",provider="cpu",precision="fp32""#;
+        assert!(value(&format!("aisle_model_info{{{labels}}}")) > 0.0);
+        assert!(value(r#"aisle_job_queue_seconds_sum{model="flowers"}"#) >= 90.0);
+    }
 }

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aisle_shared::blob::BlobStore;
-use aisle_shared::domain::{ErrorCode, ItemError, ItemOutcome, ItemRef, ItemSource, JobStatus};
+use aisle_shared::domain::{ErrorCode, ItemError, ItemOutcome, ItemRef, ItemSource};
 use aisle_shared::store::{Lease, Recorded, Retried, Store, StoreError};
 use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 
 use super::ending::{Ended, Ending};
-use super::metrics::{dead_letter, item_finished, job_finished};
+use super::metrics;
 use super::work::Work;
 use crate::settings::Backoff;
 
@@ -134,16 +134,14 @@ impl Recorder {
         tracing::info!(item = %lease.item, attempt = work.attempt, %error, "an item is tried again");
         match self.insist("retry", || self.store.retry(lease, after, error)).await {
             Ok(Retried::Canceled { job_ended }) => {
-                item_finished(work.model.as_str(), &ItemOutcome::Canceled);
-                note_end(&work, job_ended);
+                metrics::ended(&work, &ItemOutcome::Canceled, job_ended);
                 blob_of(&work, blobs);
             }
             Ok(Retried::Gone) => blob_of(&work, blobs),
             // A dead letter keeps its image, for those who look into it.
             Ok(Retried::Dead { job_ended }) => {
-                item_finished(work.model.as_str(), &ItemOutcome::Failed(error.clone()));
-                dead_letter();
-                note_end(&work, job_ended);
+                metrics::ended(&work, &ItemOutcome::Failed(error.clone()), job_ended);
+                metrics::dead_letter();
             }
             Ok(Retried::Delayed | Retried::Fenced) | Err(GivenUp::Stopped) => {}
             Err(GivenUp::Refused(refusal)) => {
@@ -208,8 +206,7 @@ fn sorted(batch: impl Iterator<Item = Ended>) -> Sorted {
 fn settle(work: &Work, outcome: &ItemOutcome, recorded: Recorded, blobs: &mut Vec<ItemRef>) {
     match recorded {
         Recorded::Stored { job_ended } => {
-            item_finished(work.model.as_str(), outcome);
-            note_end(work, job_ended);
+            metrics::ended(work, outcome, job_ended);
             blob_of(work, blobs);
         }
         Recorded::Gone => blob_of(work, blobs),
@@ -219,15 +216,12 @@ fn settle(work: &Work, outcome: &ItemOutcome, recorded: Recorded, blobs: &mut Ve
     }
 }
 
-fn note_end(work: &Work, job_ended: Option<JobStatus>) {
-    if let Some(status) = job_ended {
-        job_finished(&work.model, work.created_at, status);
-    }
-}
-
 fn blob_of(work: &Work, blobs: &mut Vec<ItemRef>) {
     match work.source {
         ItemSource::Upload => blobs.push(work.item()),
         ItemSource::Url(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,7 @@ use super::held::Held;
 use super::hosts::Downloads;
 use super::intake::Intake;
 use super::lane::Lane;
-use super::metrics::{self, Metrics};
+use super::metrics::Metrics;
 use super::network::NetworkThread;
 use super::postprocess;
 use super::prepare::Prepare;
@@ -163,7 +163,6 @@ impl Worker {
         };
         let mut threads = Vec::with_capacity(models.len());
         for (model, network) in models {
-            metrics::serves(model.card());
             threads.push(start(&shared, &settings, &card.id, model, network)?);
         }
         tracing::info!(worker = %card.id, models = threads.len(), "working");
@@ -203,7 +202,7 @@ fn start(
     network: Network,
 ) -> Result<JoinHandle<()>, WorkerError> {
     let name = model.card().name.clone();
-    let metrics = Metrics::new(name.to_string());
+    let metrics = Metrics::new(model.card());
     let expected = Expected::default();
     // A batch must fit into the slots, or the intake would wait for ever.
     let slots = settings.claim_ahead.max(settings.max_batch).get();

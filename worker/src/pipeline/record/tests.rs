@@ -1,0 +1,180 @@
+use aisle_shared::blob::FileBlobs;
+use aisle_shared::clock::{Clock, ManualClock};
+use aisle_shared::domain::{
+    JobId, JobOptions, ModelName, NewItem, NewJob, Priority, TenantId, Timestamp, WorkerId,
+};
+use aisle_shared::store::{ClaimRequest, SqliteOptions, SqliteStore};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
+use tempfile::TempDir;
+
+use super::*;
+use crate::pipeline::gate::Gate;
+use crate::pipeline::held::Held;
+
+/// How long ago every job was submitted.
+const AGE: Duration = Duration::from_secs(90);
+
+/// A recorder of endings over a store, beside one of metrics.
+struct Rig {
+    recorder: Recorder,
+    kept: PrometheusRecorder,
+    _folder: TempDir,
+}
+
+impl Rig {
+    fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let past = u64::try_from(AGE.as_millis()).unwrap();
+        let clock = ManualClock::at(Timestamp(Timestamp::now().0 - past));
+        let options = SqliteOptions {
+            path: folder.path().join("aisle.db"),
+            max_live_items: 100,
+            clock: Clock::Manual(clock),
+        };
+        let recorder = Recorder {
+            store: Arc::new(SqliteStore::open(options).unwrap()),
+            blobs: Arc::new(FileBlobs::open(folder.path().join("blobs")).unwrap()),
+            give_up: CancellationToken::new(),
+        };
+        let kept = PrometheusBuilder::new().build_recorder();
+        Self { recorder, kept, _folder: folder }
+    }
+
+    /// A job's items, claimed for the only time that they may be.
+    async fn claimed(&self, items: usize) -> Vec<Work> {
+        let url = NewItem { source: ItemSource::Url("https://shop.example/1.jpg".to_owned()) };
+        let job = NewJob {
+            id: JobId::generate(),
+            tenant: TenantId::default_tenant(),
+            weight: 1,
+            model: model(),
+            priority: Priority::Normal,
+            options: JobOptions { top_k: 1 },
+            metadata: serde_json::Map::new(),
+            max_attempts: 1,
+            retention: Duration::from_secs(3600),
+        };
+        self.recorder.store.enqueue(&job, &vec![url; items]).await.unwrap();
+        let request = ClaimRequest {
+            worker: WorkerId::generate(),
+            model: model(),
+            max: items,
+            lease: Duration::from_secs(60),
+        };
+        let held = Arc::new(Held::default());
+        let pass = Gate::default().shared().await;
+        let claimed = self.recorder.store.claim(&request).await.unwrap();
+        assert_eq!(claimed.len(), items);
+        claimed
+            .into_iter()
+            .map(|claimed| Work {
+                hold: held.hold(claimed.lease),
+                model: model(),
+                source: claimed.source,
+                top_k: claimed.options.top_k,
+                attempt: claimed.attempt,
+                created_at: claimed.created_at,
+                backoff: Backoff::default(),
+                slot: None,
+                coming: None,
+                _pass: pass.clone(),
+            })
+            .collect()
+    }
+
+    /// What metrics show once these endings are recorded.
+    async fn shown_after(&self, endings: impl IntoIterator<Item = (Work, Ending)>) -> Vec<String> {
+        let _kept = ::metrics::set_default_local_recorder(&self.kept);
+        let ended = endings.into_iter().map(|(work, ending)| *Ended::new(work, ending));
+        self.recorder.record(ended).await;
+        self.kept.handle().render().lines().map(str::to_owned).collect()
+    }
+}
+
+fn model() -> ModelName {
+    "flowers".parse().unwrap()
+}
+
+fn error() -> ItemError {
+    ItemError::new(ErrorCode::Internal, "detail")
+}
+
+#[track_caller]
+fn assert_lines(shown: &[String], lines: &[&str]) {
+    for line in lines {
+        assert!(shown.iter().any(|shown| shown == line), "{line}\n{shown:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_job_is_counted_and_timed_when_its_last_item_ends() {
+    let rig = Rig::open();
+    let works = rig.claimed(2).await;
+    let mut endings = works.into_iter().map(|work| {
+        let failed = ItemOutcome::Failed(error());
+        (work, Ending::Outcome(failed))
+    });
+
+    let shown = rig.shown_after(endings.next()).await;
+    assert!(!shown.iter().any(|line| line.contains("aisle_job")), "{shown:#?}");
+
+    let shown = rig.shown_after(endings.next()).await;
+    assert_lines(
+        &shown,
+        &[
+            r#"aisle_items_finished_total{model="flowers",status="failed",reason="internal"} 2"#,
+            r#"aisle_jobs_finished_total{model="flowers",status="failed"} 1"#,
+            r#"aisle_job_duration_seconds_count{model="flowers"} 1"#,
+        ],
+    );
+    let sum = shown
+        .iter()
+        .find_map(|line| line.strip_prefix(r#"aisle_job_duration_seconds_sum{model="flowers"} "#));
+    let seconds: f64 = sum.unwrap().parse().unwrap();
+    assert!(seconds >= AGE.as_secs_f64(), "{seconds}");
+}
+
+#[tokio::test]
+async fn an_item_whose_attempts_are_spent_is_counted_as_a_dead_letter() {
+    let rig = Rig::open();
+    let works = rig.claimed(1).await;
+    let retry = |work| (work, Ending::Retry { after: Duration::ZERO, error: error() });
+    let shown = rig.shown_after(works.into_iter().map(retry)).await;
+    assert_lines(
+        &shown,
+        &[
+            "aisle_dead_letter_total 1",
+            r#"aisle_items_finished_total{model="flowers",status="failed",reason="internal"} 1"#,
+            r#"aisle_jobs_finished_total{model="flowers",status="failed"} 1"#,
+        ],
+    );
+}
+
+#[tokio::test]
+async fn an_item_to_be_tried_again_ends_canceled_where_its_job_was() {
+    let rig = Rig::open();
+    let works = rig.claimed(1).await;
+    let job = works[0].item().job;
+    rig.recorder.store.cancel(&TenantId::default_tenant(), &job).await.unwrap();
+    let retry = |work| (work, Ending::Retry { after: Duration::ZERO, error: error() });
+    let shown = rig.shown_after(works.into_iter().map(retry)).await;
+    assert_lines(
+        &shown,
+        &[
+            r#"aisle_items_finished_total{model="flowers",status="canceled",reason=""} 1"#,
+            r#"aisle_jobs_finished_total{model="flowers",status="canceled"} 1"#,
+        ],
+    );
+    assert!(!shown.iter().any(|line| line.contains("dead_letter")), "{shown:#?}");
+}
+
+#[tokio::test]
+async fn an_item_that_had_ended_before_is_not_counted_twice() {
+    let rig = Rig::open();
+    let works = rig.claimed(1).await;
+    let outcome = (works[0].hold.lease().clone(), ItemOutcome::Failed(error()));
+    rig.recorder.store.complete(&[outcome]).await.unwrap();
+    let again = |work| (work, Ending::Outcome(ItemOutcome::Failed(error())));
+    let shown = rig.shown_after(works.into_iter().map(again)).await;
+    assert!(shown.is_empty(), "{shown:#?}");
+}
