@@ -1,8 +1,9 @@
 //! The program as a person or a script meets it.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests are tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -23,7 +24,7 @@ fn shared_models() -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder.canonicalize().unwrap());
     }
-    println!("skipped: there are no models in {}", folder.display());
+    let _ = writeln!(std::io::stderr(), "skipped: there are no models in {}", folder.display());
     None
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Cursor;
+use std::io::Write as _;
 use std::path::Path;
 
 use image::{DynamicImage, ImageReader};
@@ -217,7 +218,11 @@ fn real_photographs_have_the_size_that_a_decoder_finds() {
     let folder =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/clothing/validation");
     let Ok(categories) = fs::read_dir(&folder) else {
-        println!("skipped: there are no photographs at {}", folder.display());
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: there are no photographs at {}",
+            folder.display()
+        );
         return;
     };
     let mut seen = 0;

@@ -1,5 +1,6 @@
 //! Where the real networks, photographs and library are.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -23,7 +24,8 @@ impl Real {
         };
         let there = [&real.models, &real.photographs, &real.library].iter().all(|p| p.exists());
         if !there {
-            println!("skipped: needs ../shared and .runtime/onnxruntime");
+            let _ =
+                writeln!(std::io::stderr(), "skipped: needs ../shared and .runtime/onnxruntime");
         }
         there.then_some(real)
     }

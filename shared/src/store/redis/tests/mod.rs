@@ -8,6 +8,7 @@ mod private_server;
 mod uploads;
 mod waking;
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use private_server::PrivateServer;
@@ -29,7 +30,7 @@ macro_rules! server_or_skip {
         match $crate::store::redis::tests::PrivateServer::start(&[$($arg),*]) {
             Some(server) => server,
             None => {
-                println!("skipped: this machine has neither redis-server nor valkey-server");
+                let _ = writeln!(std::io::stderr(), "skipped: this machine has neither redis-server nor valkey-server");
                 return;
             }
         }
