@@ -1,7 +1,8 @@
 //! Where things are: the repository, what the set-up step brought, the large
-//! data beside the repository.
+//! data beside the repository, a port for a server.
 
 use std::io::Write as _;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 /// The repository's root.
@@ -71,4 +72,14 @@ pub fn runtime_library() -> PathBuf {
     let files = if folder.is_dir() { files_below(&folder) } else { Vec::new() };
     let library = files.into_iter().find(is_library);
     library.unwrap_or_else(|| panic!("no library in {}: `make setup` brings it", folder.display()))
+}
+
+/// A port that was free a moment ago.
+///
+/// # Panics
+/// When loopback has none left.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
+    listener.local_addr().expect("a bound address").port()
 }

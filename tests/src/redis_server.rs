@@ -5,7 +5,6 @@
 //! then kills the server.
 
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -13,6 +12,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
+
+use crate::places::free_port;
 
 const WATCHDOG: &str = r#""$@" & server=$!; read -r _; kill -KILL $server; wait $server"#;
 const OLDEST_MAJOR: u32 = 7;
@@ -41,7 +42,7 @@ impl RedisServer {
         // The port is free when chosen, but another may take it first.
         for _ in 0..START_ATTEMPTS {
             let folder = tempfile::tempdir()?;
-            let port = free_port()?;
+            let port = free_port();
             let mut server = Self { program: program.clone(), port, watchdog: None, folder };
             match server.restart().await {
                 Ok(()) => return Ok(server),
@@ -147,10 +148,6 @@ fn major_version(program: &Path) -> Option<u32> {
 fn parse_major(version: &str) -> Option<u32> {
     let numbers = version.split_whitespace().find_map(|word| word.strip_prefix("v="))?;
     numbers.split('.').next()?.parse().ok()
-}
-
-fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The service as its users run it: real processes of the real binary.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -9,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::harness::Backend;
-use crate::places::repository;
+use crate::places::{free_port, repository};
 use crate::redis_server::RedisServer;
 use crate::{tiny_model, wait};
 
@@ -292,16 +291,6 @@ pub fn binary() -> PathBuf {
         .join("aisle");
     assert!(binary.exists(), "{} is absent: `cargo build` makes it", binary.display());
     binary
-}
-
-/// A port that was free a moment ago.
-///
-/// # Panics
-/// When loopback has none left.
-#[must_use]
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
-    listener.local_addr().expect("a bound address").port()
 }
 
 fn logs(folder: &Path) -> String {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use aisle_tests::harness::Backend;
 use aisle_tests::pictures::{Colour, picture};
-use aisle_tests::service::{Processes, Service, free_port};
+use aisle_tests::places::free_port;
+use aisle_tests::service::{Processes, Service};
 use aisle_tests::wait;
 use image::ImageFormat;
 use thirtyfour::prelude::*;
