@@ -38,6 +38,7 @@ pub(crate) async fn refusal(
         },
         StoreError::Unavailable { .. }
         | StoreError::Full { .. }
+        | StoreError::Stale
         | StoreError::Invalid(_)
         | StoreError::Corrupt(_)
         | StoreError::Config(_) => error.into(),

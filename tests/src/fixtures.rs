@@ -46,6 +46,9 @@ pub fn job() -> NewJob {
         metadata: Map::new(),
         max_attempts: 3,
         retention: RETENTION,
+        callback: None,
+        idempotency: None,
+        trace: None,
     }
 }
 

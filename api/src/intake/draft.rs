@@ -123,6 +123,9 @@ async fn new_job(
         metadata: options.metadata.unwrap_or_default(),
         max_attempts: settings.max_attempts,
         retention: settings.retention,
+        callback: None,
+        idempotency: None,
+        trace: None,
     })
 }
 

@@ -29,9 +29,10 @@ impl From<StoreError> for Problem {
                 Self::new(Code::QueueFull, detail).retry_after(QUEUE_RETRY).caused_by(error)
             }
             StoreError::NotFound => Self::new(Code::JobNotFound, "There is no job of that id."),
-            StoreError::Invalid(_) | StoreError::Corrupt(_) | StoreError::Config(_) => {
-                Self::internal(error)
-            }
+            StoreError::Stale
+            | StoreError::Invalid(_)
+            | StoreError::Corrupt(_)
+            | StoreError::Config(_) => Self::internal(error),
         }
     }
 }

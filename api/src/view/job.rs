@@ -150,6 +150,7 @@ mod tests {
             started_at: None,
             completed_at: None,
             expires_at: None,
+            callback: None,
             cancel_requested: false,
             version: 1,
         }

@@ -10,8 +10,8 @@ use uuid::Uuid;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} must be {rule}")]
 pub struct IdError {
-    what: &'static str,
-    rule: &'static str,
+    pub(super) what: &'static str,
+    pub(super) rule: &'static str,
 }
 
 /// A job's id: a UUID version 7 (RFC 9562), so ids sort by creation time.
@@ -138,6 +138,8 @@ macro_rules! name_type {
         }
     };
 }
+
+pub(super) use name_type;
 
 name_type!(
     /// A model's name: that of its folder.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{JobId, ModelName, TenantId, Timestamp};
+use super::{Callback, JobId, ModelName, TenantId, Timestamp, TraceParent};
 
 /// Where a job stands. A terminal status never changes again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -155,6 +155,19 @@ pub struct JobOptions {
     pub top_k: u32,
 }
 
+/// A caller's own name for a request, so that sending it again does not do it
+/// again (draft-ietf-httpapi-idempotency-key-header-07).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The caller's key, unique within its tenant.
+    pub key: String,
+    /// SHA-256 of what was asked, in hexadecimal: the same key with another
+    /// fingerprint is a mistake of the caller.
+    pub fingerprint: String,
+    /// How long the key is remembered.
+    pub keep: Duration,
+}
+
 /// A job as submitted, before the store has it. Its items follow apart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewJob {
@@ -176,6 +189,12 @@ pub struct NewJob {
     pub max_attempts: u32,
     /// How long the job can be read after it has ended.
     pub retention: Duration,
+    /// Where to tell of its end, beside the tenant's endpoints.
+    pub callback: Option<Callback>,
+    /// The caller's own name for the request.
+    pub idempotency: Option<Idempotency>,
+    /// The request's place in a trace.
+    pub trace: Option<TraceParent>,
 }
 
 /// A job as the store has it.
@@ -205,6 +224,8 @@ pub struct Job {
     pub completed_at: Option<Timestamp>,
     /// When it will be forgotten; known once it has ended.
     pub expires_at: Option<Timestamp>,
+    /// Where its end is told, beside the tenant's endpoints.
+    pub callback: Option<Callback>,
     /// Whether a caller asked to cancel it.
     pub cancel_requested: bool,
     /// Grows with every change that a reader can see.

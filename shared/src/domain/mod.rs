@@ -5,12 +5,20 @@ mod item;
 mod job;
 mod model;
 mod time;
+mod trace;
+mod webhook;
 
 pub use id::{IdError, ItemRef, JobId, ModelName, TenantId, WorkerId};
 pub use item::{
     Classification, ErrorCode, ImageInfo, ItemError, ItemOutcome, ItemResult, ItemSource, NewItem,
     Prediction, StageTimings,
 };
-pub use job::{ItemCounts, Job, JobOptions, JobStatus, NewJob, Priority};
+pub use job::{Idempotency, ItemCounts, Job, JobOptions, JobStatus, NewJob, Priority};
 pub use model::{Activation, AnnouncedModel, ModelCard, WorkerCard};
 pub use time::Timestamp;
+pub use trace::{TraceParent, TraceParentError};
+pub use webhook::{
+    Callback, ClaimedDelivery, Delivery, DeliveryAttempt, DeliveryId, DeliveryLease,
+    DeliveryStatus, Disabled, DisabledBecause, EndedJob, Endpoint, EndpointId, EndpointSecret,
+    Event, SealedSecret,
+};

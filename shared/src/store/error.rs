@@ -22,9 +22,12 @@ pub enum StoreError {
         /// The limit set.
         limit: u64,
     },
-    /// No such job, or another tenant's.
-    #[error("no such job")]
+    /// Nothing of that id, or another tenant's.
+    #[error("no such thing")]
     NotFound,
+    /// It was changed by another since it was read.
+    #[error("it was changed by another")]
+    Stale,
     /// The argument breaks the verb's contract.
     #[error("{0}")]
     Invalid(&'static str),

@@ -7,15 +7,20 @@
 //! once the lease has expired), a terminal job or item moved at all.
 
 mod error;
+mod keys;
+mod limits;
 mod redis;
 mod sqlite;
 mod submit;
 mod verbs;
 mod wake;
+mod webhooks;
 
 use std::time::Duration;
 
 pub use error::StoreError;
+pub use keys::Keys;
+pub use limits::Limits;
 pub use redis::{RedisOptions, RedisStore};
 pub(crate) use redis::{Server as RedisServer, Shard};
 pub use sqlite::{SqliteOptions, SqliteStore};
@@ -26,6 +31,11 @@ pub use verbs::{
     Swept,
 };
 pub use wake::{JobWatch, Wakers};
+pub use webhooks::{
+    ATTEMPTS_KEPT, BREAKER_AFTER, BREAKER_FIRST, BREAKER_LONGEST, DELIVERY_RETENTION,
+    DISABLED_AFTER, DeliveryClaim, DeliveryFilter, DeliveryPage, DeliveryPosition, MAX_ENDPOINTS,
+    Settled, Verdict, Webhooks,
+};
 
 /// Items that one call of [`Store::enqueue`] or [`Store::append`] takes.
 pub const MAX_ITEMS_PER_CALL: usize = 200;

@@ -5,11 +5,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{JobWatch, StoreError};
+use super::{JobWatch, Keys, Limits, StoreError, Webhooks};
 use crate::domain::{
     AnnouncedModel, ItemError, ItemOutcome, ItemRef, ItemResult, ItemSource, Job, JobId,
-    JobOptions, JobStatus, ModelName, NewItem, NewJob, Priority, TenantId, Timestamp, WorkerCard,
-    WorkerId,
+    JobOptions, JobStatus, ModelName, NewItem, NewJob, Priority, TenantId, Timestamp, TraceParent,
+    WorkerCard, WorkerId,
 };
 
 /// Proof of holding an item: an epoch that grows with each claim, and a
@@ -67,6 +67,8 @@ pub struct Claimed {
     pub solo: bool,
     /// When its job was submitted.
     pub created_at: Timestamp,
+    /// Where its job stands in a trace.
+    pub trace: Option<TraceParent>,
 }
 
 /// What became of leases that were to be renewed.
@@ -241,7 +243,7 @@ pub struct Stats {
 /// Every verb may be repeated after [`StoreError::Unavailable`]: a step that
 /// was taken the first time is recognised and not taken twice.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Webhooks + Keys + Limits {
     // ---- in: the API submits ----
 
     /// Writes a job with all its items (1 to

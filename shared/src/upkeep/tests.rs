@@ -53,6 +53,9 @@ impl Rig {
             metadata: serde_json::Map::new(),
             max_attempts: 100,
             retention: RETENTION,
+            callback: None,
+            idempotency: None,
+            trace: None,
         };
         self.upkeep.store.enqueue(&job, &[NewItem { source: ItemSource::Upload }]).await.unwrap();
         item

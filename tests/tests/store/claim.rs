@@ -17,6 +17,8 @@ pub(crate) async fn an_empty_store_has_nothing_to_hand_out(world: &World) {
 pub(crate) async fn a_claimed_item_carries_all_that_a_worker_needs(world: &World) {
     let mut new = job();
     (new.options.top_k, new.max_attempts) = (9, 4);
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    new.trace = Some(trace.parse().unwrap());
     let created_at = world.clock.now();
     world.enqueue(&new, 1).await;
     world.advance(Duration::from_secs(1));
@@ -29,6 +31,7 @@ pub(crate) async fn a_claimed_item_carries_all_that_a_worker_needs(world: &World
         max_attempts: 4,
         solo: false,
         created_at,
+        trace: new.trace.clone(),
     };
     assert_eq!(held, expected);
     assert_eq!((held.lease.item.job, held.lease.item.index), (new.id, 0));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aisle_shared::domain::{ItemCounts, ItemSource, Job, JobStatus, NewItem, Priority};
+use aisle_shared::domain::{Callback, ItemCounts, ItemSource, Job, JobStatus, NewItem, Priority};
 use aisle_shared::store::{Enqueued, MAX_ITEMS_PER_CALL, StoreError};
 use aisle_tests::fixtures::{items, job, job_in};
 use serde_json::json;
@@ -12,6 +12,10 @@ use crate::world::{World, is_invalid, url_item};
 pub(crate) async fn a_job_is_found_as_it_was_submitted(world: &World) {
     let mut new = job_in(Priority::Bulk);
     new.options.top_k = 7;
+    new.callback = Some(Callback {
+        url: "https://shop.test/hook?a=1".to_owned(),
+        origin: "https://shop.test".to_owned(),
+    });
     world.enqueue(&new, 3).await;
     let found = world.job(&new).await;
     let expected = Job {
@@ -27,6 +31,7 @@ pub(crate) async fn a_job_is_found_as_it_was_submitted(world: &World) {
         started_at: None,
         completed_at: None,
         expires_at: None,
+        callback: new.callback.clone(),
         cancel_requested: false,
         version: found.version,
     };

@@ -168,6 +168,7 @@ impl Recorder {
                     error @ (StoreError::Unavailable { .. }
                     | StoreError::Full { .. }
                     | StoreError::NotFound
+                    | StoreError::Stale
                     | StoreError::Corrupt(_)
                     | StoreError::Config(_)),
                 ) => error,

@@ -80,6 +80,9 @@ impl Shop {
             metadata: serde_json::Map::new(),
             max_attempts: 3,
             retention: Duration::from_secs(3600),
+            callback: None,
+            idempotency: None,
+            trace: None,
         };
         submit(self.store.as_ref(), &job, &items).await.unwrap();
         id

@@ -20,8 +20,9 @@ const ITEMS_PER_CALL: usize = 256;
 const BYTES_PER_CALL: usize = 8 * MAX_OUTCOME_BYTES;
 
 /// An item as the claim script tells it: reference, token, attempt, attempts
-/// allowed, whether solo, source, options, when its job was created.
-type ClaimedRow = (String, String, u32, u32, bool, String, String, u64);
+/// allowed, whether solo, source, options, when its job was created, its place in
+/// a trace.
+type ClaimedRow = (String, String, u32, u32, bool, String, String, u64, String);
 
 /// Items for a worker.
 pub(super) async fn claim(
@@ -44,7 +45,7 @@ pub(super) async fn claim(
 }
 
 fn read_claimed(row: ClaimedRow) -> Result<Claimed, StoreError> {
-    let (item, token, attempt, max_attempts, solo, source, options, created) = row;
+    let (item, token, attempt, max_attempts, solo, source, options, created, trace) = row;
     Ok(Claimed {
         lease: Lease { item: read("an item", &item)?, token: LeaseToken(token) },
         source: read_source(&source)?,
@@ -53,6 +54,7 @@ fn read_claimed(row: ClaimedRow) -> Result<Claimed, StoreError> {
         max_attempts,
         solo,
         created_at: Timestamp(created),
+        trace: if trace.is_empty() { None } else { Some(read("a place in a trace", &trace)?) },
     })
 }
 

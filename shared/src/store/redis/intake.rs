@@ -101,7 +101,9 @@ fn admission<'a>(
         .arg(write_json(&job.metadata)?)
         .arg(job.max_attempts.max(1))
         .arg(millis(job.retention))
-        .arg(limit);
+        .arg(limit)
+        .arg(job.callback.as_ref().map(write_json).transpose()?.unwrap_or_default())
+        .arg(job.trace.as_ref().map_or("", |trace| trace.as_str()));
     Ok(step)
 }
 

@@ -5,6 +5,7 @@
 //! outside its shard's hash slot, a script that writes before its checks are
 //! done, time taken from anywhere but the server (or the pinned clock).
 
+mod api_keys;
 mod callers;
 mod connection;
 mod contract;
@@ -12,6 +13,7 @@ mod fleet;
 mod holding;
 mod intake;
 mod keys;
+mod limits;
 mod options;
 mod records;
 mod scripts;
@@ -19,6 +21,7 @@ mod server;
 mod store;
 mod subscription;
 mod upkeep;
+mod webhooks;
 
 #[cfg(test)]
 mod tests;

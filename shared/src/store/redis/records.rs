@@ -115,6 +115,7 @@ pub(super) fn read_job(id: JobId, fields: &HashMap<String, String>) -> Result<Jo
         started_at: time("started")?,
         completed_at: time("completed")?,
         expires_at: time("expires")?,
+        callback: fields.get("callback").map(|text| read_json(text)).transpose()?,
         cancel_requested: fields.contains_key("cancel"),
         version: 0,
     };

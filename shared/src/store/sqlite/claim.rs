@@ -9,7 +9,7 @@ use super::ending::end_canceled;
 use super::lane::{Lane, model_of};
 use super::step::Step;
 use super::values::Json;
-use crate::domain::{ItemRef, ItemSource, JobOptions, ModelName, Priority, Timestamp};
+use crate::domain::{ItemRef, ItemSource, JobOptions, ModelName, Priority, Timestamp, TraceParent};
 use crate::store::{ClaimRequest, Claimed, LONGEST_LEASE, Lease, LeaseToken, StoreError};
 
 /// Delayed items that one claim brings back at most.
@@ -137,6 +137,7 @@ struct Ready {
     options: JobOptions,
     max_attempts: u32,
     created_at: Timestamp,
+    trace: Option<TraceParent>,
 }
 
 fn ready_items(
@@ -158,6 +159,7 @@ fn ready_items(
             options: row.get::<_, Json<_>>(8)?.0,
             max_attempts: row.get(9)?,
             created_at: row.get(10)?,
+            trace: row.get(11)?,
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -166,7 +168,8 @@ fn ready_items(
 /// `CROSS JOIN` holds SQLite to this order: along the lane, then to the job.
 pub(super) const READY_ITEMS: &str = "
     SELECT i.job, i.idx, i.source, i.finish, i.attempts, i.epoch,
-           j.status = 'queued', j.cancel_requested, j.options, j.max_attempts, j.created_at
+           j.status = 'queued', j.cancel_requested, j.options, j.max_attempts, j.created_at,
+           j.trace
     FROM items i INDEXED BY items_ready CROSS JOIN jobs j ON j.id = i.job
     WHERE i.state = 'ready' AND i.lane = ?1 AND i.solo = ?2
     ORDER BY i.finish, i.job, i.idx LIMIT ?3";
@@ -213,5 +216,6 @@ fn take(
         max_attempts: ready.max_attempts,
         solo: sort.is_solo(),
         created_at: ready.created_at,
+        trace: ready.trace,
     })
 }

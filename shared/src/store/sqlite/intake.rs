@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, params};
 use super::lane::Lane;
 use super::step::Step;
 use super::values::{duration_millis, json};
-use crate::domain::{JobId, ModelName, NewItem, NewJob, Priority, TenantId};
+use crate::domain::{JobId, ModelName, NewItem, NewJob, Priority, TenantId, TraceParent};
 use crate::store::{Enqueued, MAX_ITEMS_PER_CALL, MAX_ITEMS_PER_JOB, StoreError};
 
 /// A job as its row wants it, made before the writer is bothered.
@@ -20,6 +20,8 @@ pub(super) struct JobRow {
     metadata: String,
     max_attempts: u32,
     retention_ms: i64,
+    callback: Option<String>,
+    trace: Option<TraceParent>,
 }
 
 impl JobRow {
@@ -36,6 +38,8 @@ impl JobRow {
             max_attempts: job.max_attempts,
             // Half of the range, so that a time plus a retention is still a time.
             retention_ms: duration_millis(job.retention).min(i64::MAX / 2),
+            callback: job.callback.as_ref().map(json).transpose()?,
+            trace: job.trace.clone(),
         })
     }
 }
@@ -193,8 +197,8 @@ fn insert_job(step: &Step<'_>, job: &JobRow, status: &str, total: u32) -> Result
     let lane = Lane::of(step.db, &job.model, job.priority)?;
     let mut insert = step.db.prepare_cached(
         "INSERT INTO jobs (id, tenant, lane, status, total, created_at, retention_ms,
-                           max_attempts, weight, options, metadata)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                           max_attempts, weight, options, metadata, callback, trace)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?;
     insert.execute(params![
         job.id,
@@ -208,6 +212,8 @@ fn insert_job(step: &Step<'_>, job: &JobRow, status: &str, total: u32) -> Result
         job.weight,
         job.options,
         job.metadata,
+        job.callback,
+        job.trace,
     ])?;
     Ok(lane)
 }

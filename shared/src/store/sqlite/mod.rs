@@ -4,6 +4,7 @@
 //! beside it. What must not happen here: an answer before its commit, a step
 //! that keeps half of what it wrote, a database on a network file system.
 
+mod api_keys;
 mod batch;
 mod cancel;
 mod claim;
@@ -13,6 +14,7 @@ mod file_system;
 mod hold;
 mod intake;
 mod lane;
+mod limits;
 mod liveness;
 mod lookup;
 mod models;
@@ -27,6 +29,7 @@ mod step;
 mod store;
 mod time;
 mod values;
+mod webhooks;
 mod writer;
 
 pub use options::SqliteOptions;

@@ -11,8 +11,12 @@ use rusqlite::{Connection, OpenFlags};
 use super::file_system::refuse_network;
 use crate::store::StoreError;
 
-/// The schema that this code reads and writes.
-const SCHEMA_VERSION: i64 = 1;
+/// The schema's history: a file at version n (`PRAGMA user_version`) has had
+/// the first n. What was released is never edited.
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_jobs.sql"),
+    include_str!("migrations/0002_callback_and_trace.sql"),
+];
 
 /// Marks the file as ours (`PRAGMA application_id`): "aisl" in ASCII.
 const APPLICATION_ID: i64 = 0x6169_736c;
@@ -99,28 +103,33 @@ fn take_turn(lock: &Path) -> Result<File, StoreError> {
     Ok(file)
 }
 
+/// Brings the tables to what this code reads and writes, each migration and
+/// its number in one step.
 fn prepare_schema(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let number = |db: &Connection, sql| db.query_row(sql, [], |row| row.get::<_, i64>(0));
     let version = number(db, "PRAGMA user_version")?;
     let ours = number(db, "PRAGMA application_id")? == APPLICATION_ID;
-    let tables = number(db, "SELECT count(*) FROM sqlite_schema")?;
+    let empty = version == 0 && number(db, "SELECT count(*) FROM sqlite_schema")? == 0;
     let shown = path.display();
-    match version {
-        0 if tables == 0 => {
-            let step = db.transaction()?;
-            step.execute_batch(include_str!("schema.sql"))?;
-            step.pragma_update(None, "application_id", APPLICATION_ID)?;
-            step.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-            step.commit()?;
-            Ok(())
-        }
-        SCHEMA_VERSION if ours => Ok(()),
-        newer if ours && newer > SCHEMA_VERSION => Err(StoreError::Config(format!(
-            "{shown} was written by a newer release (schema {newer}, this one knows \
-             {SCHEMA_VERSION}): upgrade, or name another file"
-        ))),
-        _ => Err(StoreError::Config(format!("{shown} is another program's database"))),
+    if !ours && !empty {
+        return Err(StoreError::Config(format!("{shown} is another program's database")));
     }
+    let known = MIGRATIONS.len();
+    let done = usize::try_from(version).unwrap_or_default();
+    if done > known {
+        return Err(StoreError::Config(format!(
+            "{shown} was written by a newer release (schema {version}, this one knows {known}): \
+             upgrade, or name another file"
+        )));
+    }
+    for (number, migration) in (1_i64..).zip(MIGRATIONS).skip(done) {
+        let step = db.transaction()?;
+        step.execute_batch(migration)?;
+        step.pragma_update(None, "application_id", APPLICATION_ID)?;
+        step.pragma_update(None, "user_version", number)?;
+        step.commit()?;
+    }
+    Ok(())
 }
 
 fn cannot(what: &str, path: &Path, error: &dyn std::fmt::Display) -> StoreError {

@@ -9,7 +9,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::domain::{JobId, JobStatus, ModelName, Priority, TenantId, Timestamp, WorkerId};
+use crate::domain::{
+    EndpointId, JobId, JobStatus, ModelName, Priority, TenantId, Timestamp, TraceParent, WorkerId,
+};
 use crate::store::{LeaseToken, StoreError};
 
 impl ToSql for JobId {
@@ -44,6 +46,8 @@ macro_rules! text_column {
 text_column!(ModelName);
 text_column!(TenantId);
 text_column!(WorkerId);
+text_column!(EndpointId);
+text_column!(TraceParent);
 
 impl ToSql for JobStatus {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

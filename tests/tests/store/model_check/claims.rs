@@ -30,6 +30,7 @@ pub(super) fn accept(
             max_attempts: job.new.max_attempts,
             solo: held.solo,
             created_at: job.created_at,
+            trace: job.new.trace.clone(),
         };
         ensure!(*held == expected, "{held:?} should be {expected:?}");
     }

@@ -114,6 +114,7 @@ impl RefJob {
             started_at: self.started_at,
             completed_at: self.completed_at,
             expires_at: self.expires_at(),
+            callback: None,
             cancel_requested: self.cancel_requested,
             version,
         }

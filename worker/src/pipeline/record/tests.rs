@@ -53,6 +53,9 @@ impl Rig {
             metadata: serde_json::Map::new(),
             max_attempts: 1,
             retention: Duration::from_secs(3600),
+            callback: None,
+            idempotency: None,
+            trace: None,
         };
         self.recorder.store.enqueue(&job, &vec![url; items]).await.unwrap();
         let request = ClaimRequest {

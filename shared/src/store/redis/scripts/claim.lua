@@ -27,7 +27,7 @@ local function hand_out(item, score, solo)
   local source = call('HGET', sources_key(job), index)
   if not source then return end
   local j = call('HMGET', job_key(job), 'status', 'cancel', 'options', 'attempts', 'created',
-    'tenant')
+    'tenant', 'trace')
   if j[2] then
     finish(item, 'canceled', canceled)
     return
@@ -41,7 +41,8 @@ local function hand_out(item, score, solo)
   if not solo then call('HSET', try_key(item), 'score', score) end
   call('ZADD', LEASES, now + lease, item)
   if j[1] == 'queued' then start(job, j) end
-  claimed[#claimed + 1] = {item, token, attempt, j[4], solo and 1 or 0, source, j[3], j[5]}
+  claimed[#claimed + 1] = {item, token, attempt, j[4], solo and 1 or 0, source, j[3], j[5],
+    j[7] or ''}
 end
 
 -- Items that took a worker down go first, and alone.

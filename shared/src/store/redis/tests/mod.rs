@@ -71,6 +71,9 @@ fn job() -> NewJob {
         metadata: serde_json::Map::new(),
         max_attempts: 3,
         retention: RETENTION,
+        callback: None,
+        idempotency: None,
+        trace: None,
     }
 }
 

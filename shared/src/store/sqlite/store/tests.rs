@@ -47,6 +47,9 @@ fn new_job() -> NewJob {
         metadata: serde_json::from_str(r#"{"sku":"a\u0000b"}"#).unwrap(),
         max_attempts: 2,
         retention: Duration::from_secs(3600),
+        callback: None,
+        idempotency: None,
+        trace: None,
     }
 }
 
@@ -291,12 +294,38 @@ fn refusal(path: &Path, sql: &str) -> String {
     }
 }
 
+#[tokio::test]
+async fn a_file_of_an_older_release_is_brought_up_to_date_with_its_jobs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = options(&folder).path;
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch(include_str!("../migrations/0001_jobs.sql")).unwrap();
+    db.execute_batch(
+        "PRAGMA application_id = 0x6169736c; PRAGMA user_version = 1;
+         INSERT INTO lanes (id, model, band) VALUES (1, 'shoes', 1);",
+    )
+    .unwrap();
+    let id = JobId::generate();
+    db.execute(
+        "INSERT INTO jobs (id, tenant, lane, status, total, created_at, retention_ms,
+                           max_attempts, weight, options, metadata)
+         VALUES (?1, 'default', 1, 'queued', 1, 5, 1000, 3, 1, '{\"top_k\":5}', '{}')",
+        [id.as_uuid().as_bytes()],
+    )
+    .unwrap();
+    drop(db);
+    let found = store(&folder).find(&TenantId::default_tenant(), &id).await.unwrap();
+    let Found::Job(job) = found else { panic!("{found:?}") };
+    assert_eq!((job.created_at.0, job.callback), (5, None));
+}
+
 #[test]
 fn a_newer_schema_and_a_foreign_database_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = options(&folder).path;
     drop(store(&folder));
-    assert!(refusal(&path, "PRAGMA user_version = 2").contains("newer release"));
+    assert!(refusal(&path, "PRAGMA user_version = 1000").contains("newer release"));
     let foreign = folder.path().join("notes.db");
     assert!(refusal(&foreign, "CREATE TABLE notes (text)").contains("another program"));
 }

@@ -1,6 +1,7 @@
 -- Taking a job in. Both who enqueue and who open pass the same arguments:
 -- ARGV: 2 job, 3 tenant, 4 weight, 5 model, 6 band, 7 options, 8 metadata,
---       9 attempts allowed, 10 retention in ms, 11 items allowed to be live.
+--       9 attempts allowed, 10 retention in ms, 11 items allowed to be live,
+--       12 callback as JSON, 13 place in a trace, each empty for none.
 local function admit(total, status)
   local job = ARGV[2]
   if call('EXISTS', job_key(job)) == 1 then return 'replayed' end
@@ -10,6 +11,8 @@ local function admit(total, status)
     'tenant', ARGV[3], 'weight', ARGV[4], 'model', ARGV[5], 'band', ARGV[6],
     'options', ARGV[7], 'metadata', ARGV[8], 'attempts', ARGV[9], 'retention', ARGV[10],
     'total', total, 'status', status, 'created', now)
+  if ARGV[12] ~= '' then call('HSET', job_key(job), 'callback', ARGV[12]) end
+  if ARGV[13] ~= '' then call('HSET', job_key(job), 'trace', ARGV[13]) end
   call('HINCRBY', META, 'live', total)
   return 'created'
 end

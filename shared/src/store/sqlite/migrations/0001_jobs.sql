@@ -1,4 +1,4 @@
--- The embedded store's tables, version 1 (`PRAGMA user_version`).
+-- Jobs, items, leases and results.
 -- Times are wall-clock milliseconds since the Unix epoch, but for
 -- `items.lease_until`; JSON stands in TEXT; job ids are the UUID's 16 bytes.
 
