@@ -13,9 +13,16 @@ use super::{BlobError, BlobStore, ORPHAN_AGE};
 use crate::domain::{ItemRef, JobId};
 use crate::store::{RedisServer, Shard, StoreError};
 
-/// How long a call may take: longer than a verb of the store, because an
-/// image is larger than a job.
+/// How long reading and removing may take: longer than a verb of the store,
+/// because an image is larger than a job.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long storing may take, whatever the size: a caller waits for it, and is
+/// to be told soon when Redis does not answer.
+const STORED_WITHIN: Duration = Duration::from_secs(2);
+
+/// Bytes that storing is given a further second for.
+const BYTES_PER_SECOND: usize = 2 * 1024 * 1024;
 
 /// Keys that one call removes.
 const KEYS_PER_CALL: usize = 500;
@@ -45,7 +52,7 @@ impl BlobStore for RedisBlobs {
         let mut put = cmd("SET");
         put.arg(Shard::of(&item.job).blob(item)).arg(bytes.as_ref());
         put.arg("PX").arg(u64::try_from(ORPHAN_AGE.as_millis()).unwrap_or(u64::MAX));
-        let _: String = self.server.command_within(&put, ANSWER_WITHIN).await?;
+        let _: String = self.server.command_within(&put, patience(bytes.len())).await?;
         Ok(())
     }
 
@@ -74,6 +81,11 @@ impl BlobStore for RedisBlobs {
     async fn aged_jobs(&self, _limit: usize) -> Result<Vec<JobId>, BlobError> {
         Ok(Vec::new())
     }
+}
+
+/// How long storing so many bytes may take.
+fn patience(bytes: usize) -> Duration {
+    STORED_WITHIN + Duration::from_secs((bytes / BYTES_PER_SECOND) as u64)
 }
 
 impl From<StoreError> for BlobError {
