@@ -5,6 +5,7 @@
 //! then kills the server.
 
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -25,6 +26,7 @@ const START_ATTEMPTS: u32 = 5;
 pub struct RedisServer {
     program: PathBuf,
     port: u16,
+    settings: Vec<String>,
     watchdog: Option<Child>,
     // Removed last, when the process that writes into it has gone.
     folder: TempDir,
@@ -37,13 +39,26 @@ impl RedisServer {
     /// # Errors
     /// When this machine has no Redis 7 or newer, or it does not start.
     pub async fn start() -> anyhow::Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with settings of its own, such as `appendfsync always`.
+    ///
+    /// # Errors
+    /// When this machine has no Redis 7 or newer, or it does not start.
+    pub async fn start_with(settings: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let settings: Vec<String> = settings
+            .iter()
+            .flat_map(|(name, value)| [format!("--{name}"), (*value).to_owned()])
+            .collect();
         let program = find_program()?;
         let mut failure = anyhow::anyhow!("never tried");
         // The port is free when chosen, but another may take it first.
         for _ in 0..START_ATTEMPTS {
             let folder = tempfile::tempdir()?;
             let port = free_port();
-            let mut server = Self { program: program.clone(), port, watchdog: None, folder };
+            let (program, settings) = (program.clone(), settings.clone());
+            let mut server = Self { program, port, settings, watchdog: None, folder };
             match server.restart().await {
                 Ok(()) => return Ok(server),
                 Err(error) => failure = error,
@@ -56,6 +71,31 @@ impl RedisServer {
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// The server's own process, not that of the shell before it.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn pid(&self) -> anyhow::Result<u32> {
+        Ok(self.info("server", "process_id").await?.parse()?)
+    }
+
+    /// One line of what the server says about itself (`INFO`).
+    ///
+    /// # Errors
+    /// When the server does not answer, or has no such line.
+    pub async fn info(&self, section: &str, name: &str) -> anyhow::Result<String> {
+        let mut connection = self.connect().await?;
+        let info: String = redis::cmd("INFO").arg(section).query_async(&mut connection).await?;
+        let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        Ok(line.with_context(|| format!("no {name} in INFO {section}"))?.trim().to_owned())
     }
 
     /// A connection of the test's own, to look behind the store's back.
@@ -117,6 +157,7 @@ impl RedisServer {
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(["--appendonly", "yes", "--maxmemory-policy", "noeviction", "--dir"])
             .arg(self.folder.path().canonicalize()?)
+            .args(&self.settings)
             .stdin(Stdio::piped())
             .stdout(log)
             .stderr(Stdio::null())
