@@ -57,6 +57,16 @@ bench: setup-tests ## Measure throughput and latency against a bare loop, on bot
 	cargo build --release --locked --package aisle-cli
 	cargo bench --locked --package aisle-tests --bench end_to_end
 
+.PHONY: chaos
+chaos: setup-tests ## Faults against real processes, at length; CHAOS=name picks, CHAOS=--list lists
+	cargo build --release --locked --package aisle-cli
+	cargo bench --locked --package aisle-tests --bench chaos -- $(CHAOS)
+
+.PHONY: soak
+soak: setup-tests ## A fault each minute at 70 % load for SOAK_MINUTES (30); SOAK=redis or sqlite picks
+	cargo build --release --locked --package aisle-cli
+	cargo bench --locked --package aisle-tests --bench chaos -- --soak=$(or $(SOAK_MINUTES),30) $(SOAK)
+
 .PHONY: clean
 clean: ## Remove what was built and what was brought
 	cargo clean

@@ -140,6 +140,15 @@ impl Ledger {
         self.lock().promises.clone()
     }
 
+    /// The acknowledgements so far, which are then forgotten here, with what
+    /// else grows: their lines stay on disk.
+    pub fn take(&self) -> Vec<Promise> {
+        let mut inner = self.lock();
+        inner.requests.clear();
+        inner.shown.clear();
+        std::mem::take(&mut inner.promises)
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -17,3 +17,4 @@ pub mod report;
 pub mod rough_hosts;
 pub mod scene;
 pub mod settle;
+pub mod soak;

@@ -118,6 +118,42 @@ async fn look(
     (Fate::Lost(format!("{} did not end: {last}", promise.id)), Vec::new(), Vec::new())
 }
 
+/// One promise held against the service, whose job is deleted then.
+#[derive(Debug)]
+pub struct Checked {
+    /// When it ended, or how it is lost.
+    pub ended: Result<Timestamp, String>,
+    /// What was counted twice.
+    pub twice: Vec<String>,
+    /// What was answered wrongly.
+    pub wrong: Vec<String>,
+}
+
+/// Waits until a promised job has ended, `within` that time, compares it and
+/// deletes it.
+pub async fn check_and_delete(
+    client: &reqwest::Client,
+    base: &str,
+    ledger: &Ledger,
+    promise: Promise,
+    within: Duration,
+) -> Checked {
+    let url = format!("{base}/v1/jobs/{}", promise.id);
+    let (fate, twice, wrong) = look(client, base, ledger, promise, Instant::now() + within).await;
+    let ended = match fate {
+        Fate::Ended(ended) => Ok(ended.at),
+        Fate::Lost(what) => Err(what),
+    };
+    while ended.is_ok() {
+        let answer = client.delete(&url).send().await;
+        if answer.is_ok_and(|answer| !answer.status().is_server_error()) {
+            break;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Checked { ended, twice, wrong }
+}
+
 /// Notes every result that is shown, so that one that changes is found out.
 pub fn witness(ledger: &Ledger, id: &str, job: &Value) {
     for result in job["results"].as_array().into_iter().flatten() {
