@@ -2,6 +2,11 @@
 #
 #   docker build --target cpu -t aisle .
 #   docker build --target gpu -t aisle-gpu .
+#
+# In a container the API listens on every address, and so does not start before
+# there is a key:
+#
+#   docker run --rm -v aisle-data:/data aisle keys create --name NAME
 
 # ---- the program ----
 FROM rust:1.95-slim-bookworm AS build

@@ -1,4 +1,4 @@
-//! The routes as one application, with what stands around them.
+//! The routes as applications, with what stands around them.
 
 use std::sync::Arc;
 
@@ -11,12 +11,14 @@ use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use crate::access::{Needs, guard, let_in};
 use crate::context::Context;
-use crate::document::{Base, Document};
+use crate::document::{Base, Document, complete};
 use crate::envelope::{Addresses, envelope, nowhere};
 use crate::routes;
 
-/// The application: every route of the API, its document and Swagger UI.
+/// The application for callers: every route of the API, its document and
+/// Swagger UI.
 pub fn app(
     context: Arc<Context>,
 ) -> App<
@@ -28,15 +30,44 @@ pub fn app(
         InitError = (),
     >,
 > {
-    let routes = App::new().into_utoipa_app().openapi(Base::openapi()).configure(routes::register);
-    let (app, openapi) = routes.split_for_parts();
+    let metrics = context.settings().metrics;
+    let routes = App::new().into_utoipa_app().openapi(Base::openapi());
+    let routes = routes.configure(|config| {
+        if metrics { routes::register(config) } else { routes::for_callers(config) }
+    });
+    let (app, mut openapi) = routes.split_for_parts();
+    complete(&mut openapi);
     app.app_data(Data::from(context))
         .app_data(Data::new(Document::new(&openapi)))
         .app_data(Data::new(Addresses::of(&openapi)))
+        .app_data(Data::new(Needs::of(&openapi)))
         .service(web::redirect("/", "/docs/"))
         .service(web::redirect("/docs", "/docs/"))
         .service(swagger())
         .default_service(web::to(nowhere))
+        .wrap(from_fn(guard))
+        .wrap(from_fn(envelope))
+}
+
+/// The application for administrators, who are known by reaching its
+/// listener: no key is asked for.
+pub fn admin_app(
+    context: Arc<Context>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    let routes = App::new().into_utoipa_app().configure(routes::for_administrators);
+    let (app, openapi) = routes.split_for_parts();
+    app.app_data(Data::from(context))
+        .app_data(Data::new(Addresses::of(&openapi)))
+        .default_service(web::to(nowhere))
+        .wrap(from_fn(let_in))
         .wrap(from_fn(envelope))
 }
 
@@ -44,7 +75,9 @@ pub fn app(
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let routes = App::new().into_utoipa_app().openapi(Base::openapi()).configure(routes::register);
-    routes.split_for_parts().1
+    let mut openapi = routes.split_for_parts().1;
+    complete(&mut openapi);
+    openapi
 }
 
 fn swagger() -> SwaggerUi {

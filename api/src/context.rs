@@ -9,6 +9,7 @@ use aisle_shared::telemetry::StoreGauges;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Keyring;
 use crate::settings::ApiSettings;
 
 /// What the API stands on.
@@ -37,6 +38,8 @@ pub struct Context {
     pub(crate) state: ApiState,
     /// Ends those who wait when the service stops.
     pub(crate) shutdown: CancellationToken,
+    /// The keys presented lately.
+    pub(crate) keyring: Keyring,
     /// Bounds the memory that bodies being read may take.
     pub(crate) uploads: Semaphore,
     /// What the store holds, as metrics show it.
@@ -48,7 +51,8 @@ impl Context {
     #[must_use]
     pub fn new(state: ApiState, shutdown: CancellationToken) -> Arc<Self> {
         let uploads = Semaphore::new(state.settings.max_uploads);
-        Arc::new(Self { state, shutdown, uploads, gauges: StoreGauges::default() })
+        let (keyring, gauges) = (Keyring::default(), StoreGauges::default());
+        Arc::new(Self { state, shutdown, keyring, uploads, gauges })
     }
 
     pub(crate) fn store(&self) -> &dyn Store {

@@ -3,8 +3,11 @@
 use bytes::Bytes;
 use serde_json::Value;
 use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{ComponentsBuilder, PathItem};
 
-use crate::problem::{Code, FieldError, ProblemBody};
+use crate::access::SCHEME;
+use crate::problem::{Code, FieldError, ProblemBody, described};
 
 /// The document without operations; those are collected from the routes.
 #[derive(OpenApi)]
@@ -13,7 +16,11 @@ use crate::problem::{Code, FieldError, ProblemBody};
         title = "aisle",
         description = "Tells which category a product photograph belongs to. Post a photograph or \
             its URL to `POST /v1/jobs`, get a job at once, and read the likeliest categories from \
-            `GET /v1/jobs/{id}` when a worker has run the model.\n\nErrors are problem documents \
+            `GET /v1/jobs/{id}` when a worker has run the model.\n\nUnless the service is open to \
+            anyone, as it is at first on the machine that it runs on, each request brings an API \
+            key: here, by *Authorize*. A key belongs to a tenant, who sees its own jobs only, and \
+            has scopes: `jobs:write`, `jobs:read`, `jobs:cancel`, `webhooks:manage`, `admin`. One \
+            that is revoked stops working within three seconds.\n\nErrors are problem documents \
             (RFC 9457, `application/problem+json`) with a stable `code`. Besides those that stand \
             with each operation: 404 `route_not_found` for an unknown address, 405 \
             `method_not_allowed` for a method that an address does not take.",
@@ -28,6 +35,36 @@ use crate::problem::{Code, FieldError, ProblemBody};
     components(schemas(ProblemBody<'static>, FieldError, Code)),
 )]
 pub(crate) struct Base;
+
+/// Adds what all operations that need a key have in common: the scheme, and
+/// the problems of those whose key will not do or cannot be looked up.
+pub(crate) fn complete(openapi: &mut utoipa::openapi::OpenApi) {
+    let description = "An API key, as `aisle keys create` has printed it; `X-Api-Key: …` does as \
+        well. Beside an operation stands the scope that its key must have.";
+    let scheme = Http::builder().scheme(HttpAuthScheme::Bearer).description(Some(description));
+    let components = openapi.components.get_or_insert_with(|| ComponentsBuilder::new().build());
+    components.add_security_scheme(SCHEME, SecurityScheme::Http(scheme.build()));
+    let refusals = described(&[
+        Code::Unauthenticated,
+        Code::InvalidApiKey,
+        Code::InsufficientScope,
+        Code::TooManyWrongKeys,
+        Code::Internal,
+        Code::StoreUnavailable,
+    ]);
+    for PathItem { get, post, put, patch, delete, .. } in openapi.paths.paths.values_mut() {
+        for operation in [get, post, put, patch, delete].into_iter().flatten() {
+            let open = operation.security.as_ref().is_some_and(|security| {
+                security.iter().all(|requirement| *requirement == SecurityRequirement::default())
+            });
+            if !open {
+                for (status, response) in refusals.clone() {
+                    operation.responses.responses.entry(status).or_insert(response);
+                }
+            }
+        }
+    }
+}
 
 /// The document as it is served.
 pub(crate) struct Document(Bytes);

@@ -1,9 +1,11 @@
 //! HTTP in: submit and find jobs, problems out, an OpenAPI document and
 //! Swagger UI.
 //!
-//! What must never happen: a model loaded here, a caller's URL fetched here, a
+//! What must never happen: a request answered for someone who may not ask, a
+//! model loaded here, a caller's URL fetched here, a
 //! backend known by name here, a stored type sent to a caller as it is.
 
+mod access;
 mod app;
 mod caller;
 mod context;
@@ -16,11 +18,14 @@ mod problem;
 mod routes;
 mod server;
 mod settings;
+mod tls;
 mod view;
 mod wait;
 
-pub use app::{app, openapi};
+pub use access::Access;
+pub use app::{admin_app, app, openapi};
 pub use context::{ApiState, Context};
 pub use document::document;
-pub use server::serve;
+pub use server::{Listeners, serve};
 pub use settings::ApiSettings;
+pub use tls::{Tls, TlsError};

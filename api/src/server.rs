@@ -1,4 +1,4 @@
-//! Serving the application until told to stop.
+//! Serving the applications until told to stop.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -19,35 +19,75 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Connections that one thread holds at most.
 const MAX_CONNECTIONS: usize = 10_000;
 
-/// Serves the API on `listener` until `shutdown` is cancelled: then no new
-/// connection is taken, those who wait are answered, requests end, and the
-/// call returns.
+/// Where the API listens.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For callers.
+    pub callers: TcpListener,
+    /// For administrators: health and metrics, plain and without a key.
+    pub administrators: Option<TcpListener>,
+}
+
+impl From<TcpListener> for Listeners {
+    fn from(callers: TcpListener) -> Self {
+        Self { callers, administrators: None }
+    }
+}
+
+/// Serves the API until `shutdown` is cancelled: then no new connection is
+/// taken, those who wait are answered, requests end, and the call returns.
+/// Administrators are answered until callers are served no longer.
 ///
 /// # Errors
-/// When the listener cannot be served from.
+/// When a listener cannot be served from.
 pub async fn serve(
-    listener: TcpListener,
+    listeners: impl Into<Listeners>,
     state: ApiState,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
-    let mut server = start(listener, state, shutdown.clone())?;
+    let Listeners { callers, administrators } = listeners.into();
+    let context = Context::new(state, shutdown.clone());
+    let served = CancellationToken::new();
+    let administrators = administrators
+        .map(|listener| start_for_administrators(listener, Arc::clone(&context)))
+        .transpose()?;
+    let callers = start(callers, context)?;
+    let callers = async {
+        let ended = until(callers, &shutdown).await;
+        served.cancel();
+        ended
+    };
+    let administrators = async {
+        match administrators {
+            // Without it, nobody could see what the service does: it stops.
+            Some(server) => {
+                let ended = until(server, &served).await;
+                shutdown.cancel();
+                ended
+            }
+            None => Ok(()),
+        }
+    };
+    let (called, administered) = tokio::join!(callers, administrators);
+    called.and(administered)
+}
+
+/// Runs a server until it ends or is to end.
+async fn until(mut server: Server, stop: &CancellationToken) -> std::io::Result<()> {
     let handle = server.handle();
     tokio::select! {
         ended = &mut server => return ended,
-        () = shutdown.cancelled() => {}
+        () = stop.cancelled() => {}
     }
     let (ended, ()) = tokio::join!(server, handle.stop(true));
     ended
 }
 
 /// Apart from the waiting: what builds the server cannot move between threads.
-fn start(
-    listener: TcpListener,
-    state: ApiState,
-    shutdown: CancellationToken,
-) -> std::io::Result<Server> {
-    let (threads, grace) = (state.settings.http_threads, state.settings.shutdown_grace);
-    let context = Context::new(state, shutdown);
+fn start(listener: TcpListener, context: Arc<Context>) -> std::io::Result<Server> {
+    let settings = context.settings();
+    let (threads, grace) = (settings.http_threads, settings.shutdown_grace);
+    let tls = settings.tls.clone();
     let mut server = HttpServer::new(move || crate::app(Arc::clone(&context)))
         .client_request_timeout(REQUEST_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
@@ -57,5 +97,23 @@ fn start(
     if let Some(threads) = threads {
         server = server.workers(threads.max(1));
     }
+    let server = match tls {
+        Some(tls) => server.listen_rustls_0_23(listener, tls.config())?,
+        None => server.listen(listener)?,
+    };
+    Ok(server.run())
+}
+
+fn start_for_administrators(
+    listener: TcpListener,
+    context: Arc<Context>,
+) -> std::io::Result<Server> {
+    let grace = context.settings().shutdown_grace;
+    let server = HttpServer::new(move || crate::admin_app(Arc::clone(&context)))
+        .client_request_timeout(REQUEST_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .workers(1)
+        .shutdown_timeout(grace.as_secs())
+        .disable_signals();
     Ok(server.listen(listener)?.run())
 }

@@ -6,9 +6,19 @@ use aisle_shared::domain::ModelName;
 use aisle_shared::fetch::FetchPolicy;
 use aisle_shared::image_probe::ImageLimits;
 
-/// Limits and defaults of the HTTP API.
+use crate::access::Access;
+use crate::tls::Tls;
+
+/// Limits and defaults of the HTTP API, and who may use it.
 #[derive(Debug, Clone)]
 pub struct ApiSettings {
+    /// Who may call.
+    pub access: Access,
+    /// Encrypts what callers send and get; without it, HTTP is plain.
+    pub tls: Option<Tls>,
+    /// Whether callers find `/metrics` beside the jobs. What an
+    /// administrator's listener answers does not depend on it.
+    pub metrics: bool,
     /// The model of jobs that name none. Without it, the first announced
     /// model by name.
     pub default_model: Option<ModelName>,
@@ -43,6 +53,9 @@ pub struct ApiSettings {
 impl Default for ApiSettings {
     fn default() -> Self {
         Self {
+            access: Access::default(),
+            tls: None,
+            metrics: true,
             default_model: None,
             retention: Duration::from_secs(7 * 24 * 60 * 60),
             max_attempts: 5,

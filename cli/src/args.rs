@@ -1,8 +1,11 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use aisle_shared::domain::{Scopes, TenantId};
 use clap::{Args, Parser, Subcommand};
+use jiff::{Span, SpanRelativeTo};
 
 use crate::settings::SettingsArgs;
 
@@ -27,6 +30,9 @@ pub(crate) enum Command {
     Classify(ClassifyArgs),
     /// List the models in the models folder.
     Models(ModelsArgs),
+    /// Make, list and revoke API keys.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Print the API's OpenAPI document.
     Openapi,
     /// Ask a running aisle whether it is well; exits 0 if so.
@@ -67,6 +73,83 @@ pub(crate) struct ModelsArgs {
 
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
+}
+
+/// What can be done with API keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a key and print it: the only time that it is shown.
+    Create(CreateKeyArgs),
+    /// List the keys, never their secrets.
+    List(ListKeysArgs),
+    /// End a key for good; it stops working within three seconds.
+    Revoke(RevokeKeyArgs),
+}
+
+/// What a key is to be like.
+#[derive(Debug, Args)]
+pub(crate) struct CreateKeyArgs {
+    /// What people call it, such as "importer of the Berlin shop".
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) name: String,
+
+    /// Whose jobs it opens. Tenants cannot see each other's.
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) tenant: TenantId,
+
+    /// What it may be used for: jobs:write, jobs:read, jobs:cancel,
+    /// webhooks:manage and admin, with commas between.
+    #[arg(long, value_name = "SCOPES", default_value = "jobs:write,jobs:read,jobs:cancel")]
+    pub(crate) scopes: Scopes,
+
+    /// How long it works, such as 90d, 2w or 12h; without it, until it is
+    /// revoked.
+    #[arg(long, value_name = "TIME", value_parser = lifetime)]
+    pub(crate) expires: Option<Duration>,
+
+    /// The tenant's share of the workers beside other tenants, 1 to 100.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) weight: u32,
+
+    /// Requests a minute; without it, what the service allows any key.
+    #[arg(long, value_name = "NUMBER")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) rate: Option<u32>,
+
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
+/// How to list keys.
+#[derive(Debug, Args)]
+pub(crate) struct ListKeysArgs {
+    /// Print one JSON array.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
+/// Which key to revoke.
+#[derive(Debug, Args)]
+pub(crate) struct RevokeKeyArgs {
+    /// The key's id: the eight characters after `aisle_`.
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
+/// A time span in units that have one length.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let rule = || "must be a time to come, such as 90d, 2w or 12h".to_owned();
+    let span: Span = text.parse().map_err(|_| rule())?;
+    let exact = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| rule())?;
+    let exact = Duration::try_from(exact).map_err(|_| rule())?;
+    if exact.is_zero() { Err(rule()) } else { Ok(exact) }
 }
 
 /// Whom to ask.

@@ -17,6 +17,14 @@ pub(crate) fn answer(text: &str) -> io::Result<()> {
     out.flush()
 }
 
+/// Says something about an answer, beside it.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn remark(text: &str) -> io::Result<()> {
+    writeln!(io::stderr().lock(), "{text}")
+}
+
 /// Says why a command failed. Nobody reading on (`aisle models | head`) is no
 /// failure.
 pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {

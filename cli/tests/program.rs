@@ -70,6 +70,114 @@ fn help_does_not_show_the_store_that_is_set() {
     assert!(text.contains("AISLE_STORE") && !text.contains("hunter2"), "{text}");
 }
 
+/// Everything that is printed of a key but the key itself.
+fn keys(folder: &Path, arguments: &[&str]) -> Output {
+    aisle(folder, &[&["keys"], arguments].concat())
+}
+
+fn listed(folder: &Path) -> Vec<serde_json::Value> {
+    let output = keys(folder, &["list", "--json"]);
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn a_key_is_printed_once_and_alone_and_can_be_listed_and_revoked() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(listed(folder.path()), [] as [serde_json::Value; 0]);
+    let arguments = ["create", "--name", "the importer", "--tenant", "berlin", "--expires", "90d"];
+    let more = ["--scopes", "jobs:read,admin", "--weight", "3", "--rate", "60"];
+    let created = keys(folder.path(), &[&arguments[..], &more[..]].concat());
+    assert!(created.status.success(), "{created:?}");
+    let printed = String::from_utf8(created.stdout).unwrap();
+    let key = printed.trim_end();
+    let id = key.strip_prefix("aisle_").and_then(|rest| rest.get(..8)).unwrap();
+    assert_eq!((printed.lines().count(), key.len()), (1, "aisle_".len() + 8 + 1 + 43));
+    let secret = key.rsplit('_').next().unwrap();
+    let remarks = String::from_utf8(created.stderr).unwrap();
+    assert!(remarks.contains(id) && !remarks.contains(secret), "{remarks}");
+
+    let list = listed(folder.path());
+    assert_eq!(list.len(), 1);
+    for (field, value) in [
+        ("id", serde_json::json!(id)),
+        ("name", "the importer".into()),
+        ("tenant", "berlin".into()),
+        ("scopes", serde_json::json!(["jobs:read", "admin"])),
+        ("weight", 3.into()),
+        ("rate_per_minute", 60.into()),
+        ("last_used_on", serde_json::Value::Null),
+        ("state", "active".into()),
+    ] {
+        assert_eq!(list[0][field], value, "{field}");
+    }
+    let table = String::from_utf8(keys(folder.path(), &["list"]).stdout).unwrap();
+    assert!(table.contains("the importer") && table.contains("60/min"), "{table}");
+    let kept = fs::read(folder.path().join("data/aisle.db")).unwrap();
+    let kept = [kept, fs::read(folder.path().join("data/aisle.db-wal")).unwrap_or_default()];
+    let kept = kept.concat();
+    assert!(!kept.windows(secret.len()).any(|window| window == secret.as_bytes()));
+
+    assert!(keys(folder.path(), &["revoke", id]).status.success());
+    assert_eq!(listed(folder.path())[0]["state"], "revoked");
+    assert!(keys(folder.path(), &["revoke", id]).status.success(), "again");
+    assert!(complaint(&keys(folder.path(), &["revoke", "zzzzzzzz"])).contains("no key zzzzzzzz"));
+    let whole = complaint(&keys(folder.path(), &["revoke", key]));
+    assert!(!whole.contains(secret), "{whole}");
+}
+
+#[test]
+fn a_key_that_makes_no_sense_is_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    for wrong in [
+        ["--tenant", "a b"],
+        ["--scopes", "jobs:reed"],
+        ["--scopes", ""],
+        ["--expires", "90"],
+        ["--expires", "-1d"],
+        ["--expires", "1mo"],
+        ["--weight", "0"],
+        ["--rate", "0"],
+        ["--name", "two\nlines"],
+    ] {
+        let arguments = [&["create"], &wrong[..]].concat();
+        let named = [&arguments[..], &["--name", "x"]].concat();
+        let all = if wrong[0] == "--name" { arguments } else { named };
+        assert!(!keys(folder.path(), &all).status.success(), "{wrong:?}");
+    }
+    assert_eq!(listed(folder.path()).len(), 0);
+}
+
+#[test]
+fn a_public_address_is_not_served_without_a_key_unless_that_was_said_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |more: &[&str]| {
+        complaint(&aisle(folder.path(), &[&["api", "--listen", "0.0.0.0:0"], more].concat()))
+    };
+    for more in [&[][..], &["--auth", "keys"], &["--auth", "keys", "--danger-open"]] {
+        let told = refused(more);
+        assert!(told.contains("aisle keys create --name NAME"), "{told}");
+        assert!(told.contains("0.0.0.0:0 (AISLE_LISTEN)"), "{told}");
+    }
+    assert!(refused(&["--auth", "open"]).contains("AISLE_DANGER_OPEN=true"));
+    // A key that works no longer is none.
+    let made = keys(folder.path(), &["create", "--name", "x"]);
+    let key = String::from_utf8(made.stdout).unwrap();
+    assert!(keys(folder.path(), &["revoke", key.get(6..14).unwrap()]).status.success());
+    assert!(refused(&[]).contains("there is no API key yet"));
+}
+
+#[test]
+fn a_certificate_that_is_none_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("cert.pem"), "no certificate").unwrap();
+    fs::write(folder.path().join("key.pem"), "hunter2").unwrap();
+    let arguments = ["--listen", "127.0.0.1:0", "--tls-cert", "cert.pem", "--tls-key", "key.pem"];
+    let told = complaint(&aisle(folder.path(), &[&["api"], &arguments[..]].concat()));
+    assert!(told.contains("AISLE_TLS_CERT") && told.contains("no certificate"), "{told}");
+    assert!(!told.contains("hunter2"), "{told}");
+}
+
 #[test]
 fn models_lists_every_model_and_fails_for_a_broken_one() {
     let Some(models) = shared_models() else { return };

@@ -56,6 +56,9 @@ fn check_operation(document: &Value, name: &str, operation: &Value, complaints: 
     if !elements(at(operation, "/tags")).any(|tag| declared.contains(&tag)) {
         complaints.push(format!("{name} has no tag that is declared."));
     }
+    if elements(at(operation, "/security")).next().is_none() {
+        complaints.push(format!("{name} does not say who may ask it."));
+    }
     for parameter in elements(at(operation, "/parameters")) {
         if is_blank(at(parameter, "/description")) || parameter.get("schema").is_none() {
             complaints
@@ -156,6 +159,7 @@ mod tests {
             "tags": [{"name": "jobs"}],
             "paths": {"/jobs": {"get": {
                 "operationId": "list", "summary": "List", "tags": ["jobs"],
+                "security": [{"api_key": ["jobs:read"]}],
                 "parameters": [{"name": "limit", "description": "At most.", "schema": {}}],
                 "responses": {
                     "200": {"description": "All.", "content": {"application/json":
@@ -191,6 +195,7 @@ mod tests {
             ("/paths/~1jobs/get/operationId", "no operationId"),
             ("/paths/~1jobs/get/summary", "no summary"),
             ("/tags/0", "no tag"),
+            ("/paths/~1jobs/get/security", "does not say who may ask"),
             ("/paths/~1jobs/get/parameters/0/schema", "parameter \"limit\""),
             ("/paths/~1jobs/get/responses/200/description", "200 is not described"),
             ("/paths/~1jobs/get/responses/200/content/application~1json/schema", "no schema"),

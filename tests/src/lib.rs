@@ -19,6 +19,7 @@ pub mod image_host;
 pub mod pictures;
 pub mod places;
 pub mod redis_server;
+pub mod secrets;
 pub mod service;
 pub mod tiny_model;
 pub mod wait;

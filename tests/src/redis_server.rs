@@ -15,8 +15,11 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use crate::places::free_port;
+use crate::secrets;
 
 const WATCHDOG: &str = r#""$@" & server=$!; read -r _; kill -KILL $server; wait $server"#;
+/// A user for the service under test; tests themselves need no password.
+const USER: &str = "aisle";
 const OLDEST_MAJOR: u32 = 7;
 const START_DEADLINE: Duration = Duration::from_secs(10);
 const START_ATTEMPTS: u32 = 5;
@@ -98,6 +101,12 @@ impl RedisServer {
         Ok(line.with_context(|| format!("no {name} in INFO {section}"))?.trim().to_owned())
     }
 
+    /// The same with a user and a password, which must not be shown.
+    #[must_use]
+    pub fn secret_url(&self) -> String {
+        format!("redis://{USER}:{}@127.0.0.1:{}/", secrets::secret("redis"), self.port)
+    }
+
     /// A connection of the test's own, to look behind the store's back.
     ///
     /// # Errors
@@ -155,6 +164,8 @@ impl RedisServer {
             .args(["-c", WATCHDOG, "sh"])
             .arg(&self.program)
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+            .args(["--user", USER, "on", &format!(">{}", secrets::secret("redis"))])
+            .args(["~*", "&*", "+@all"])
             .args(["--appendonly", "yes", "--maxmemory-policy", "noeviction", "--dir"])
             .arg(self.folder.path().canonicalize()?)
             .args(&self.settings)

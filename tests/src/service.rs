@@ -2,15 +2,19 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::harness::Backend;
 use crate::places::{free_port, repository};
 use crate::redis_server::RedisServer;
-use crate::{tiny_model, wait};
+use crate::{secrets, tiny_model, wait};
+
+/// Every scope that a key can have.
+pub const ALL_SCOPES: &str = "jobs:write,jobs:read,jobs:cancel,webhooks:manage,admin";
 
 /// Which processes it consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +25,9 @@ pub enum Processes {
     Apart,
 }
 
-/// A running service with its store and folders, ended when dropped.
+/// A running service with its store and folders, ended when dropped: then
+/// its whole log is searched for secrets, and one that stands there fails the
+/// test.
 #[derive(Debug)]
 pub struct Service {
     /// `http://127.0.0.1:<port>`.
@@ -46,10 +52,27 @@ impl Service {
         processes: Processes,
         settings: &[(&'static str, &str)],
     ) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let models = folder.path().join("models");
-        tiny_model::write(&models, "tiny").expect("a model folder");
-        Self::start_in(folder, backend, processes, &models, settings).await
+        let mut service = Self::in_folder(backend, settings).await;
+        service.begin(processes).await;
+        service
+    }
+
+    /// The same, asking for keys: the client's is of tenant `tests` and may do
+    /// everything. It is made by the real `aisle keys create`.
+    ///
+    /// # Panics
+    /// When it does not become ready; the panic shows its log.
+    pub async fn tiny_with_keys(
+        backend: Backend,
+        processes: Processes,
+        settings: &[(&'static str, &str)],
+    ) -> Self {
+        let mut service = Self::in_folder(backend, settings).await;
+        service.environment.push(("AISLE_AUTH", "keys".to_owned()));
+        let key = service.key("tests", ALL_SCOPES);
+        service.client = service.client_with(&key);
+        service.begin(processes).await;
+        service
     }
 
     /// The same with the models of a folder.
@@ -63,13 +86,25 @@ impl Service {
         settings: &[(&'static str, &str)],
     ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Self::start_in(folder, backend, processes, models, settings).await
+        let mut service = Self::unstarted(folder, backend, models, settings).await;
+        service.begin(processes).await;
+        service
     }
 
-    async fn start_in(
+    /// A fresh store and the tests' tiny network, and no process yet.
+    ///
+    /// # Panics
+    /// When they cannot be had.
+    pub async fn in_folder(backend: Backend, settings: &[(&'static str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let models = folder.path().join("models");
+        tiny_model::write(&models, "tiny").expect("a model folder");
+        Self::unstarted(folder, backend, &models, settings).await
+    }
+
+    async fn unstarted(
         folder: TempDir,
         backend: Backend,
-        processes: Processes,
         models: &Path,
         settings: &[(&'static str, &str)],
     ) -> Self {
@@ -81,7 +116,7 @@ impl Service {
         };
         let store = match &redis {
             None => format!("sqlite:{}", folder.path().join("aisle.db").display()),
-            Some(server) => server.url(),
+            Some(server) => server.secret_url(),
         };
         let listen = format!("127.0.0.1:{}", free_port());
         let mut environment = vec![
@@ -91,7 +126,7 @@ impl Service {
             ("AISLE_MODELS", models.display().to_string()),
         ];
         environment.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let mut service = Self {
+        Self {
             base: format!("http://{listen}"),
             client: reqwest::Client::builder().no_proxy().build().expect("a client"),
             folder,
@@ -99,16 +134,59 @@ impl Service {
             running: Vec::new(),
             started: 0,
             redis,
-        };
+        }
+    }
+
+    /// Starts the processes and waits until they are ready.
+    ///
+    /// # Panics
+    /// When they do not become ready; the panic shows their log.
+    pub async fn begin(&mut self, processes: Processes) {
         match processes {
-            Processes::One => service.spawn("serve"),
+            Processes::One => self.spawn("serve"),
             Processes::Apart => {
-                service.spawn("api");
-                service.spawn("worker");
+                self.spawn("api");
+                self.spawn("worker");
             }
         }
-        service.wait_until_ready().await;
-        service
+        self.wait_until_ready().await;
+    }
+
+    /// Runs a command of the binary to its end, under the service's settings.
+    ///
+    /// # Panics
+    /// When it cannot be run.
+    #[must_use]
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(binary());
+        command.args(arguments).current_dir(repository());
+        command.envs(self.environment.iter().map(|(name, value)| (*name, value.as_str())));
+        command.output().unwrap_or_else(|error| panic!("{}: {error}", binary().display()))
+    }
+
+    /// A fresh API key.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[must_use]
+    pub fn key(&self, tenant: &str, scopes: &str) -> String {
+        let arguments = ["--name", "test", "--tenant", tenant, "--scopes", scopes];
+        let made = self.run(&[&["keys", "create"], &arguments[..]].concat());
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        String::from_utf8(made.stdout).expect("a key").trim_end().to_owned()
+    }
+
+    /// A client that shows a key with each request.
+    ///
+    /// # Panics
+    /// When there can be none.
+    #[must_use]
+    pub fn client_with(&self, key: &str) -> reqwest::Client {
+        let mut value = HeaderValue::from_str(&format!("Bearer {key}")).expect("a header");
+        value.set_sensitive(true);
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+        let client = reqwest::Client::builder().no_proxy().default_headers(headers);
+        client.build().expect("a client")
     }
 
     /// Starts one more process of the service.
@@ -188,7 +266,7 @@ impl Service {
                 assert!(
                     ended.is_none(),
                     "{name} ended with {ended:?}\n{}",
-                    logs(self.folder.path())
+                    logs(self.folder.path(), 60)
                 );
             }
             if self.is_ready().await {
@@ -261,7 +339,13 @@ impl Service {
     /// What the processes have logged so far.
     #[must_use]
     pub fn logs(&self) -> String {
-        logs(self.folder.path())
+        logs(self.folder.path(), 60)
+    }
+
+    /// All that the processes have logged.
+    #[must_use]
+    pub fn whole_log(&self) -> String {
+        logs(self.folder.path(), usize::MAX)
     }
 }
 
@@ -273,7 +357,11 @@ impl Drop for Service {
         }
         if std::thread::panicking() {
             println!("{}", self.logs());
+            return;
         }
+        let log = self.whole_log();
+        let leaks = secrets::leaks(&log);
+        assert!(leaks.is_empty(), "secrets stand in the log:\n{}", leaks.join("\n"));
     }
 }
 
@@ -293,7 +381,8 @@ pub fn binary() -> PathBuf {
     binary
 }
 
-fn logs(folder: &Path) -> String {
+/// The last lines of every log in a folder, at most that many of each.
+fn logs(folder: &Path, lines: usize) -> String {
     let mut logs: Vec<_> = fs::read_dir(folder)
         .into_iter()
         .flatten()
@@ -304,7 +393,7 @@ fn logs(folder: &Path) -> String {
     logs.sort();
     let sections = logs.iter().map(|path| {
         let text = fs::read_to_string(path).unwrap_or_default();
-        let tail: Vec<_> = text.lines().rev().take(60).collect();
+        let tail: Vec<_> = text.lines().rev().take(lines).collect();
         let tail: Vec<_> = tail.into_iter().rev().collect();
         format!("--- {}\n{}", path.display(), tail.join("\n"))
     });

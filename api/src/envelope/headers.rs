@@ -2,8 +2,10 @@
 
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
+
+use super::request::Request;
 
 /// The request's id, in the request and in the answer.
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -17,10 +19,13 @@ const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
      'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Adds what an answer from `path` must carry; `fresh` says that it is what
+/// A year of HTTPS only (RFC 6797), for this very host.
+const HTTPS_ONLY: &str = "max-age=31536000";
+
+/// Adds what the answer to a request must carry; `fresh` says that it is what
 /// was asked for, and not an error.
-pub(super) fn add(headers: &mut HeaderMap, path: &str, fresh: bool, request_id: &str) {
-    let is_docs = path.starts_with("/docs/");
+pub(super) fn add(headers: &mut HeaderMap, request: &Request, fresh: bool) {
+    let is_docs = request.path.starts_with("/docs/");
     let policy = if is_docs { DOCS_POLICY } else { DATA_POLICY };
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -29,7 +34,10 @@ pub(super) fn add(headers: &mut HeaderMap, path: &str, fresh: bool, request_id: 
         let caching = if is_docs && fresh { "max-age=3600" } else { "no-store" };
         headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
     }
-    if let Ok(id) = HeaderValue::from_str(request_id) {
+    if request.secure {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HTTPS_ONLY));
+    }
+    if let Ok(id) = HeaderValue::from_str(&request.id) {
         headers.insert(X_REQUEST_ID, id);
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct Request {
     pub(super) method: &'static str,
     /// The address without its query, which may hold secrets.
     pub(super) path: String,
+    /// Whether it came over TLS.
+    pub(super) secure: bool,
     /// When it came.
     pub(super) started: Instant,
 }
@@ -31,6 +33,7 @@ impl Request {
                 .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned),
             method: method_label(request.method()),
             path: request.path().to_owned(),
+            secure: request.app_config().secure(),
             started: Instant::now(),
         }
     }

@@ -7,13 +7,15 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse, ResponseError};
+use actix_web::{Error, HttpMessage as _, HttpResponse, ResponseError};
+use aisle_shared::domain::KeyId;
 use aisle_shared::telemetry::names;
 use futures::FutureExt;
 use tracing::Instrument;
 
 use super::headers;
 use super::request::Request;
+use crate::caller::Caller;
 use crate::problem::Problem;
 
 /// Wraps every request, from before its route is known until its answer's
@@ -46,9 +48,10 @@ fn complete(request: &Request, answer: ServiceResponse) -> ServiceResponse {
         None if request.is_head() => answer.map_body(|_, body| sized(body)),
         None => answer,
     };
-    headers::add(answer.headers_mut(), &request.path, problem.is_none(), &request.id);
+    headers::add(answer.headers_mut(), request, problem.is_none());
     let route = answer.request().match_pattern();
-    note(request, route.as_deref(), answer.status(), problem.as_ref());
+    let key = answer.request().extensions().get::<Caller>().and_then(Caller::key_id);
+    note(request, route.as_deref(), answer.status(), problem.as_ref(), key.as_ref());
     answer
 }
 
@@ -70,8 +73,8 @@ fn problem_of(answer: &ServiceResponse) -> Option<Problem> {
 /// An error in place of an answer, for a request that was lost on the way.
 fn lost(request: &Request, problem: Problem) -> Error {
     let problem = problem.of_request(&request.id, &request.path);
-    note(request, None, problem.code().status(), Some(&problem));
-    let response = Complete { problem, path: request.path.clone(), id: request.id.clone() };
+    note(request, None, problem.code().status(), Some(&problem), None);
+    let response = Complete { problem, request: request.clone() };
     response.into()
 }
 
@@ -80,8 +83,7 @@ fn lost(request: &Request, problem: Problem) -> Error {
 #[derive(Debug)]
 struct Complete {
     problem: Problem,
-    path: String,
-    id: String,
+    request: Request,
 }
 
 impl std::fmt::Display for Complete {
@@ -97,7 +99,7 @@ impl ResponseError for Complete {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = self.problem.error_response();
-        headers::add(response.headers_mut(), &self.path, false, &self.id);
+        headers::add(response.headers_mut(), &self.request, false);
         response
     }
 }
@@ -107,7 +109,13 @@ fn sized(body: BoxBody) -> BoxBody {
     if body.size() == BodySize::Stream { BoxBody::new(()) } else { body }
 }
 
-fn note(request: &Request, route: Option<&str>, status: StatusCode, problem: Option<&Problem>) {
+fn note(
+    request: &Request,
+    route: Option<&str>,
+    status: StatusCode,
+    problem: Option<&Problem>,
+    key: Option<&KeyId>,
+) {
     let route = route.unwrap_or("none");
     let elapsed = request.started.elapsed();
     metrics::histogram!(
@@ -119,6 +127,7 @@ fn note(request: &Request, route: Option<&str>, status: StatusCode, problem: Opt
     let (status, duration_ms) = (status.as_u16(), elapsed.as_secs_f64() * 1_000.0);
     let code = problem.map(|problem| problem.code().as_str());
     let cause = problem.and_then(Problem::cause);
+    let key = key.map(KeyId::as_str);
     if status >= 500 {
         tracing::error!(
             request_id = id,
@@ -127,6 +136,7 @@ fn note(request: &Request, route: Option<&str>, status: StatusCode, problem: Opt
             route,
             status,
             duration_ms,
+            key,
             code,
             cause,
             "request"
@@ -139,6 +149,7 @@ fn note(request: &Request, route: Option<&str>, status: StatusCode, problem: Opt
             route,
             status,
             duration_ms,
+            key,
             code,
             cause,
             "request"

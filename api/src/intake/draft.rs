@@ -116,7 +116,7 @@ async fn new_job(
     Ok(NewJob {
         id,
         tenant: caller.tenant.clone(),
-        weight: 1,
+        weight: caller.weight(),
         model: model.name.clone(),
         priority: options.priority.unwrap_or_default(),
         options: JobOptions { top_k: choose_top_k(options.top_k, model)? },

@@ -42,6 +42,9 @@ codes! {
     InvalidCursor       "invalid_cursor"         BAD_REQUEST            "The cursor is none that a list has returned.";
     NoImages            "no_images"              BAD_REQUEST            "The job has no image.";
     EmptyImage          "empty_image"            BAD_REQUEST            "The image has no bytes.";
+    Unauthenticated     "unauthenticated"        UNAUTHORIZED           "An API key is needed.";
+    InvalidApiKey       "invalid_api_key"        UNAUTHORIZED           "The API key does not work.";
+    InsufficientScope   "insufficient_scope"     FORBIDDEN              "The API key may not be used for this.";
     JobNotFound         "job_not_found"          NOT_FOUND              "There is no such job.";
     ModelNotFound       "model_not_found"        NOT_FOUND              "There is no such model.";
     RouteNotFound       "route_not_found"        NOT_FOUND              "There is nothing at this address.";
@@ -60,6 +63,7 @@ codes! {
     UrlNotAllowed       "url_not_allowed"        UNPROCESSABLE_ENTITY   "The URL may not be fetched.";
     UnknownModel        "unknown_model"          UNPROCESSABLE_ENTITY   "No worker has announced this model.";
     InvalidTopK         "invalid_top_k"          UNPROCESSABLE_ENTITY   "The model does not have that many labels, or none were asked for.";
+    TooManyWrongKeys    "too_many_wrong_keys"    TOO_MANY_REQUESTS      "Too many wrong API keys came from this address.";
     Internal            "internal"               INTERNAL_SERVER_ERROR  "Something failed on our side.";
     StoreUnavailable    "store_unavailable"      SERVICE_UNAVAILABLE    "The store does not answer.";
     QueueFull           "queue_full"             SERVICE_UNAVAILABLE    "As many images wait as may wait.";

@@ -79,6 +79,8 @@ impl Problem {
     /// The problem behind a bare status.
     pub(crate) fn from_status(status: StatusCode) -> Self {
         let code = match status {
+            StatusCode::UNAUTHORIZED => Code::Unauthenticated,
+            StatusCode::FORBIDDEN => Code::InsufficientScope,
             StatusCode::NOT_FOUND => Code::RouteNotFound,
             StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed,
             StatusCode::REQUEST_TIMEOUT => Code::UploadTooSlow,

@@ -52,8 +52,13 @@ fn response(status: u16, codes: &[Code]) -> Response {
         .description(lines.join("\n\n"))
         .content("application/problem+json", content);
     match status {
+        401 | 403 => {
+            response.header("WWW-Authenticate", header("How to prove who one is (RFC 6750)."))
+        }
         405 => response.header("Allow", header("The methods that the address takes.")),
-        503 => response.header("Retry-After", header("Seconds until trying again is worth it.")),
+        429 | 503 => {
+            response.header("Retry-After", header("Seconds until trying again is worth it."))
+        }
         _ => response,
     }
     .build()

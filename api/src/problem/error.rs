@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 
 use super::{Code, FieldError, ProblemBody};
@@ -20,6 +20,7 @@ struct Inner {
     errors: Vec<FieldError>,
     retry_after: Option<Duration>,
     allow: Option<HeaderValue>,
+    challenge: Option<String>,
     cause: Option<String>,
     request_id: String,
     instance: String,
@@ -34,6 +35,7 @@ impl Problem {
             errors: Vec::new(),
             retry_after: None,
             allow: None,
+            challenge: None,
             cause: None,
             request_id: String::new(),
             instance: String::new(),
@@ -44,6 +46,12 @@ impl Problem {
     pub(crate) fn internal(cause: impl fmt::Display) -> Self {
         let detail = "Something failed on our side; the request id names it in the log.";
         Self::new(Code::Internal, detail).caused_by(cause)
+    }
+
+    /// Nobody has said who they are.
+    pub(crate) fn unauthenticated() -> Self {
+        let detail = "Send an API key as `Authorization: Bearer …`.";
+        Self::new(Code::Unauthenticated, detail).challenging("Bearer")
     }
 
     /// Names wrong places.
@@ -61,6 +69,12 @@ impl Problem {
     /// Says which methods the address takes.
     pub(crate) fn allowing(mut self, methods: HeaderValue) -> Self {
         self.0.allow = Some(methods);
+        self
+    }
+
+    /// Says how to prove who one is (`WWW-Authenticate`, RFC 6750).
+    pub(crate) fn challenging(mut self, challenge: &str) -> Self {
+        self.0.challenge = Some(challenge.to_owned());
         self
     }
 
@@ -118,6 +132,9 @@ impl ResponseError for Problem {
         }
         if let Some(allow) = &inner.allow {
             response.insert_header((ALLOW, allow.clone()));
+        }
+        if let Some(challenge) = &inner.challenge {
+            response.insert_header((WWW_AUTHENTICATE, challenge.as_str()));
         }
         response.json(body)
     }

@@ -24,6 +24,7 @@ problems!(CancelProblems: JobNotFound, JobAlreadyEnded, JobGone, Internal, Store
 #[utoipa::path(
     tag = "jobs",
     operation_id = "cancelJob",
+    security(("api_key" = ["jobs:cancel"])),
     params(("id" = String, Path, format = Uuid, description = "The job's id.")),
     responses(
         (status = 200, body = Job, description = "The job, canceled or about to be.", headers(

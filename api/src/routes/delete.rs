@@ -18,6 +18,7 @@ problems!(DeleteProblems: JobNotFound, JobGone, Internal, StoreUnavailable);
 #[utoipa::path(
     tag = "jobs",
     operation_id = "deleteJob",
+    security(("api_key" = ["jobs:cancel"])),
     params(("id" = String, Path, format = Uuid, description = "The job's id.")),
     responses((status = 204, description = "Deleted."), DeleteProblems),
 )]

@@ -57,6 +57,7 @@ pub(crate) struct JobEvent {
 #[utoipa::path(
     tag = "jobs",
     operation_id = "followJob",
+    security(("api_key" = ["jobs:read"])),
     params(
         ("id" = String, Path, format = Uuid, description = "The job's id."),
         ("Last-Event-ID" = Option<String>, Header, nullable = false,

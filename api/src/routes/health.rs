@@ -33,6 +33,7 @@ problems!(ReadyProblems: NotReady);
 #[utoipa::path(
     tag = "operations",
     operation_id = "live",
+    security(()),
     responses((status = 200, body = Health, description = "It is.")),
 )]
 #[get("/health/live")]
@@ -47,6 +48,7 @@ pub(crate) async fn live() -> Json<Health> {
 #[utoipa::path(
     tag = "operations",
     operation_id = "ready",
+    security(()),
     responses((status = 200, body = Health, description = "It can."), ReadyProblems),
 )]
 #[get("/health/ready")]

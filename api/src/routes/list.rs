@@ -58,6 +58,7 @@ problems!(ListProblems: InvalidQuery, InvalidCursor, Internal, StoreUnavailable)
 #[utoipa::path(
     tag = "jobs",
     operation_id = "listJobs",
+    security(("api_key" = ["jobs:read"])),
     params(ListQuery),
     responses(
         (status = 200, body = JobList, description = "A page of jobs.", headers(

@@ -5,21 +5,24 @@ use actix_web::web::Data;
 use actix_web::{HttpResponse, get};
 use aisle_shared::domain::Timestamp;
 
+use crate::caller::Caller;
 use crate::context::Context;
 
 /// Metrics
 ///
 /// In Prometheus' text format. What the store holds is read at each scrape;
-/// while it does not answer, `aisle_store_up` is 0.
+/// while it does not answer, `aisle_store_up` is 0. Where the service has a
+/// listener for administrators, they are there, and not here.
 #[utoipa::path(
     tag = "operations",
     operation_id = "metrics",
+    security(("api_key" = ["admin"])),
     responses((status = 200, content_type = "text/plain", body = String,
         description = "The process' metrics and the store's.",
         example = json!("aisle_queue_depth{lane=\"mobilenet-v2/normal\"} 3\n"))),
 )]
 #[get("/metrics")]
-pub(crate) async fn metrics(context: Data<Context>) -> HttpResponse {
+pub(crate) async fn metrics(_: Caller, context: Data<Context>) -> HttpResponse {
     let store = context.store();
     match futures::future::try_join(store.stats(), store.models()).await {
         Ok((stats, models)) => context.gauges.record(&stats, &models, Timestamp::now()),

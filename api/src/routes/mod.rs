@@ -14,8 +14,19 @@ mod submit;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-/// Registers every operation.
+/// Registers every operation that callers may find.
 pub(crate) fn register(config: &mut ServiceConfig<'_>) {
+    for_callers(config);
+    config.service(metrics::metrics);
+}
+
+/// Registers what an administrator's listener answers.
+pub(crate) fn for_administrators(config: &mut ServiceConfig<'_>) {
+    config.service(health::live).service(health::ready).service(metrics::metrics);
+}
+
+/// Registers what callers find wherever the API listens.
+pub(crate) fn for_callers(config: &mut ServiceConfig<'_>) {
     config
         .service(submit::submit)
         .service(list::list)
@@ -27,6 +38,5 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>) {
         .service(models::read)
         .service(health::live)
         .service(health::ready)
-        .service(metrics::metrics)
         .service(openapi::openapi);
 }

@@ -19,6 +19,7 @@ problems!(ReadProblems: ModelNotFound, Internal, StoreUnavailable);
 #[utoipa::path(
     tag = "models",
     operation_id = "listModels",
+    security(("api_key" = ["jobs:read"])),
     responses((status = 200, body = ModelList, description = "The models."), ListProblems),
 )]
 #[get("/v1/models")]
@@ -34,6 +35,7 @@ pub(crate) async fn list(_: Caller, context: Data<Context>) -> Result<Json<Model
 #[utoipa::path(
     tag = "models",
     operation_id = "readModel",
+    security(("api_key" = ["jobs:read"])),
     params(("name" = String, Path, description = "The model's name.", example = "mobilenet-v2")),
     responses((status = 200, body = Model, description = "The model."), ReadProblems),
 )]

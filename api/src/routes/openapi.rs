@@ -10,6 +10,7 @@ use crate::document::Document;
 #[utoipa::path(
     tag = "operations",
     operation_id = "openapi",
+    security(()),
     responses((status = 200, content_type = "application/json", body = Object,
         description = "The OpenAPI document of this service.")),
 )]

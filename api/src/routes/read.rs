@@ -49,6 +49,7 @@ problems!(ReadProblems: InvalidQuery, JobNotFound, JobGone, Internal, StoreUnava
 #[utoipa::path(
     tag = "jobs",
     operation_id = "readJob",
+    security(("api_key" = ["jobs:read"])),
     params(
         ("id" = String, Path, format = Uuid, description = "The job's id."),
         ResultsQuery,

@@ -33,6 +33,7 @@ problems!(SubmitProblems:
 #[utoipa::path(
     tag = "jobs",
     operation_id = "submitJob",
+    security(("api_key" = ["jobs:write"])),
     params(
         SubmitQuery,
         ("Prefer" = Option<String>, Header, nullable = false, description = "`wait=n` answers with \

@@ -13,14 +13,14 @@ use actix_web::dev::{Service, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use actix_web::test::{TestRequest, init_service};
-use aisle_api::{ApiSettings, ApiState, Context};
+use aisle_api::{Access, ApiSettings, ApiState, Context};
 use aisle_shared::blob::FileBlobs;
 use aisle_shared::clock::{Clock, ManualClock};
 use aisle_shared::domain::{
-    Activation, Classification, ErrorCode, ImageInfo, ItemError, ItemOutcome, ModelCard,
-    Prediction, StageTimings, Timestamp, WorkerCard, WorkerId,
+    Activation, Classification, ErrorCode, ImageInfo, ItemError, ItemOutcome, KeyText, ModelCard,
+    NewApiKey, Prediction, Scope, StageTimings, Timestamp, WorkerCard, WorkerId,
 };
-use aisle_shared::store::{ClaimRequest, Claimed, SqliteOptions, SqliteStore, Store};
+use aisle_shared::store::{ClaimRequest, Claimed, Keys as _, SqliteOptions, SqliteStore, Store};
 use bytes::Bytes;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -59,8 +59,45 @@ impl Rig {
         rig
     }
 
+    /// An API with one announced model that asks for keys.
+    pub(crate) async fn with_keys() -> Self {
+        let mut rig = Self::new().await;
+        rig.state.settings.access = Access::Keys;
+        rig
+    }
+
+    /// A key for a tenant.
+    pub(crate) async fn key(&self, tenant: &str, scopes: &[Scope]) -> String {
+        self.key_for(tenant, scopes, 1, None).await
+    }
+
+    /// A key with a weight and a lifetime.
+    pub(crate) async fn key_for(
+        &self,
+        tenant: &str,
+        scopes: &[Scope],
+        weight: u32,
+        lifetime: Option<Duration>,
+    ) -> String {
+        let text = KeyText::generate();
+        let key = NewApiKey {
+            id: text.id().clone(),
+            hash: text.hash(),
+            name: "test".to_owned(),
+            tenant: tenant.parse().unwrap(),
+            scopes: scopes.iter().copied().collect(),
+            lifetime,
+            weight,
+            rate_per_minute: None,
+        };
+        self.store.put_key(&key).await.unwrap();
+        text.reveal()
+    }
+
     /// An API without any model, over a store that holds so many items.
-    pub(crate) fn bare(settings: ApiSettings, max_live_items: u64) -> Self {
+    /// Anyone may call.
+    pub(crate) fn bare(mut settings: ApiSettings, max_live_items: u64) -> Self {
+        settings.access = Access::Open;
         let folder = tempfile::tempdir().unwrap();
         let clock = ManualClock::at(Timestamp::now());
         let path = folder.path().join("aisle.db");

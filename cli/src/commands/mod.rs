@@ -2,6 +2,7 @@
 
 mod classify;
 mod health;
+mod keys;
 mod models;
 mod openapi;
 mod serve;
@@ -22,6 +23,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Worker(args) => wait_for(serve::worker(args)),
         Command::Classify(args) => classify::run(args),
         Command::Models(args) => models::run(args),
+        Command::Keys(command) => wait_for(keys::run(command)),
         Command::Openapi => openapi::run(),
         Command::Health(args) => wait_for(health::run(&args)),
     }

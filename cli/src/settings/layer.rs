@@ -19,6 +19,24 @@ pub(crate) struct Layer {
     #[arg(value_parser = GivenParser, default_value = "127.0.0.1:8080")]
     pub(crate) listen: Option<Given>,
 
+    /// Who may call: `keys` for those with an API key (`aisle keys create`
+    /// makes one), `open` for anyone. Without it, `open` while the API listens
+    /// on a loopback address and there is no key, else `keys`.
+    #[arg(long, env = "AISLE_AUTH", value_name = "WHO")]
+    #[arg(value_parser = GivenParser)]
+    pub(crate) auth: Option<Given>,
+
+    /// Certificate with which the API serves HTTPS, in PEM format, followed
+    /// by those that lead to its root. Without it, HTTP is plain.
+    #[arg(long, env = "AISLE_TLS_CERT", value_name = "FILE", hide_short_help = true)]
+    #[arg(value_parser = GivenParser)]
+    pub(crate) tls_cert: Option<Given>,
+
+    /// Private key of the certificate, in PEM format.
+    #[arg(long, env = "AISLE_TLS_KEY", value_name = "FILE", hide_short_help = true)]
+    #[arg(value_parser = GivenParser)]
+    pub(crate) tls_key: Option<Given>,
+
     /// Where jobs are kept: `sqlite:PATH` for one host, `redis://…`,
     /// `rediss://…` or `redis+unix://…` for many. Without it, `sqlite:` with the file `aisle.db`
     /// in the data folder. A Redis URL may hold a password: it is never
@@ -109,12 +127,14 @@ pub(crate) struct Layer {
     #[arg(value_parser = GivenParser, default_value = "20")]
     pub(crate) grace_seconds: Option<Given>,
 
-    /// Address and port on which a worker without an API answers
-    /// `/health/live`, `/health/ready` and `/metrics`. Without it, it listens
-    /// nowhere. Where there is an API, the API answers these.
-    #[arg(long, env = "AISLE_METRICS_LISTEN", value_name = "ADDRESS:PORT")]
+    /// Address and port for administrators: `/health/live`, `/health/ready`
+    /// and `/metrics`, in plain HTTP and without a key, so keep it on a network
+    /// of your own. Without it, a worker alone listens nowhere, and the API
+    /// shows `/metrics` to keys with the scope `admin`, or to anyone where no
+    /// key is needed and it listens on a loopback address.
+    #[arg(long, env = "AISLE_ADMIN_LISTEN", value_name = "ADDRESS:PORT")]
     #[arg(value_parser = GivenParser, hide_short_help = true)]
-    pub(crate) metrics_listen: Option<Given>,
+    pub(crate) admin_listen: Option<Given>,
 
     /// How logs are written, on standard error: `text` or `json`.
     #[arg(long, env = "AISLE_LOG_FORMAT", value_name = "FORMAT", hide_short_help = true)]
@@ -126,6 +146,13 @@ pub(crate) struct Layer {
     #[arg(long, env = "AISLE_LOG", value_name = "FILTER", hide_short_help = true)]
     #[arg(value_parser = GivenParser, default_value = "info,actix_server=warn,ort=warn")]
     pub(crate) log: Option<Given>,
+
+    /// DANGER: let anyone call without a key although the API does not listen
+    /// on a loopback address. For containers whose port is published on one.
+    #[arg(long, env = "AISLE_DANGER_OPEN", value_name = "TRUTH")]
+    #[arg(value_parser = GivenParser, default_value = "false", hide_short_help = true)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) danger_open: Option<Given>,
 
     /// DANGER: fetch image URLs from loopback, private and other special
     /// addresses and from any port. A caller can then reach what this host
@@ -162,9 +189,9 @@ impl Layer {
             };
         }
         stronger_of! {
-            listen store data models default_model ort_lib blobs provider threads max_batch
+            listen auth tls_cert tls_key store data models default_model ort_lib blobs provider threads max_batch
             batch_wait_ms lease_seconds retention_hours max_attempts max_queue_items grace_seconds
-            metrics_listen log_format log danger_allow_private_networks
+            admin_listen log_format log danger_open danger_allow_private_networks
             danger_allow_volatile_redis
         }
     }

@@ -16,5 +16,5 @@ mod example;
 
 pub(crate) use layer::Layer;
 pub(crate) use problem::Problems;
-pub(crate) use resolve::{Settings, SettingsArgs};
+pub(crate) use resolve::{Settings, SettingsArgs, TlsFiles};
 pub(crate) use values::{BlobsSetting, LogSetting, StoreSetting};

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use aisle_api::Access;
 use aisle_shared::domain::ModelName;
 use aisle_worker::Provider;
 use clap::Args;
@@ -25,10 +26,20 @@ pub(crate) struct SettingsArgs {
     pub(crate) layer: Layer,
 }
 
+/// The files that HTTPS is served with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TlsFiles {
+    pub(crate) cert: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
 /// Settings, understood and checked.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
+    /// Who may call, if that was said.
+    pub(crate) auth: Option<Access>,
+    pub(crate) tls: Option<TlsFiles>,
     pub(crate) data: PathBuf,
     pub(crate) store: StoreSetting,
     pub(crate) blobs: BlobsSetting,
@@ -44,9 +55,10 @@ pub(crate) struct Settings {
     pub(crate) max_attempts: u32,
     pub(crate) max_queue_items: u64,
     pub(crate) grace: Duration,
-    pub(crate) metrics_listen: Option<SocketAddr>,
+    pub(crate) admin_listen: Option<SocketAddr>,
     pub(crate) log_format: LogSetting,
     pub(crate) log: String,
+    pub(crate) danger_open: bool,
     pub(crate) danger_allow_private_networks: bool,
     pub(crate) danger_allow_volatile_redis: bool,
 }
@@ -85,6 +97,9 @@ impl Settings {
             };
         }
         let listen = read!(listen, values::address);
+        let auth = read!(auth, values::access);
+        let tls_cert = read!(tls_cert, values::existing_file);
+        let tls_key = read!(tls_key, values::existing_file);
         let data = read!(data, values::path);
         let store = read!(store, values::store);
         let blobs = read!(blobs, values::blobs);
@@ -100,9 +115,10 @@ impl Settings {
         let max_attempts = read!(max_attempts, values::within(1..=20));
         let max_queue_items = read!(max_queue_items, values::within(1..=1_000_000_000));
         let grace_seconds = read!(grace_seconds, values::within(1..=600));
-        let metrics_listen = read!(metrics_listen, values::address);
+        let admin_listen = read!(admin_listen, values::address);
         let log_format = read!(log_format, values::log_format);
         let log = read!(log, values::text);
+        let danger_open = read!(danger_open, values::truth);
         let danger_allow_private_networks = read!(danger_allow_private_networks, values::truth);
         let danger_allow_volatile_redis = read!(danger_allow_volatile_redis, values::truth);
 
@@ -113,9 +129,12 @@ impl Settings {
             StoreSetting::Redis(_) => BlobsSetting::Redis,
         });
         reader.problems.extend(blobs_without_redis(&store, blobs));
+        reader.problems.extend(half_of_tls(layer));
         reader.problems.extend(missing_default(models.as_deref(), default_model.as_ref()));
         Some(Self {
             listen: listen?,
+            auth,
+            tls: tls_cert.zip(tls_key).map(|(cert, key)| TlsFiles { cert, key }),
             data,
             store,
             blobs,
@@ -131,9 +150,10 @@ impl Settings {
             max_attempts: max_attempts?,
             max_queue_items: max_queue_items?,
             grace: Duration::from_secs(grace_seconds?),
-            metrics_listen,
+            admin_listen,
             log_format: log_format?,
             log: log?,
+            danger_open: danger_open?,
             danger_allow_private_networks: danger_allow_private_networks?,
             danger_allow_volatile_redis: danger_allow_volatile_redis?,
         })
@@ -147,6 +167,15 @@ fn blobs_without_redis(store: &StoreSetting, blobs: BlobsSetting) -> Option<Stri
         }
         (StoreSetting::Sqlite(_) | StoreSetting::Redis(_), BlobsSetting::Files)
         | (StoreSetting::Redis(_), BlobsSetting::Redis) => None,
+    }
+}
+
+fn half_of_tls(layer: &Layer) -> Option<String> {
+    let given = |setting: &Option<Given>| setting.as_ref().is_some_and(|it| !it.text.is_empty());
+    match (given(&layer.tls_cert), given(&layer.tls_key)) {
+        (true, false) => Some("tls_cert: tls_key must be set too".to_owned()),
+        (false, true) => Some("tls_key: tls_cert must be set too".to_owned()),
+        (true, true) | (false, false) => None,
     }
 }
 
@@ -259,6 +288,24 @@ mod tests {
         assert_eq!(sqlite.store, StoreSetting::Sqlite("d/aisle.db".into()));
         let both = resolve("blobs = \"redis\"\n", Layer::default()).unwrap_err().to_string();
         assert!(both.contains("blobs: redis needs"), "{both}");
+    }
+
+    #[test]
+    fn a_certificate_and_its_key_come_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+        std::fs::write(&cert, "").unwrap();
+        std::fs::write(&key, "").unwrap();
+        let given = |path: &Path| given(path.to_str().unwrap(), Source::Flag);
+        let (tls_cert, tls_key) = (given(&cert), given(&key));
+        let layer = |tls_cert, tls_key| Layer { tls_cert, tls_key, ..Layer::default() };
+        let both = resolve("", layer(tls_cert.clone(), tls_key.clone())).unwrap();
+        assert_eq!(both.tls, Some(TlsFiles { cert, key }));
+        assert_eq!(resolve("", Layer::default()).unwrap().tls, None);
+        for half in [layer(tls_cert, None), layer(None, tls_key)] {
+            let problems = resolve("", half).unwrap_err().to_string();
+            assert!(problems.contains("must be set too"), "{problems}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use aisle_api::Access;
 use aisle_worker::Provider;
 
 /// Where jobs are kept.
@@ -87,6 +88,14 @@ pub(super) fn blobs(text: &str) -> Result<BlobsSetting, String> {
         "files" => Ok(BlobsSetting::Files),
         "redis" => Ok(BlobsSetting::Redis),
         _ => Err("must be files or redis".to_owned()),
+    }
+}
+
+pub(super) fn access(text: &str) -> Result<Access, String> {
+    match text {
+        "keys" => Ok(Access::Keys),
+        "open" => Ok(Access::Open),
+        _ => Err("must be keys or open".to_owned()),
     }
 }
 

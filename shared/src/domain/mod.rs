@@ -1,5 +1,6 @@
 //! The words of the service as types: job, item, model, prediction.
 
+mod api_key;
 mod id;
 mod item;
 mod job;
@@ -8,6 +9,7 @@ mod time;
 mod trace;
 mod webhook;
 
+pub use api_key::{ApiKey, KeyHash, KeyId, KeyState, KeyText, NewApiKey, Scope, Scopes};
 pub use id::{IdError, ItemRef, JobId, ModelName, TenantId, WorkerId};
 pub use item::{
     Classification, ErrorCode, ImageInfo, ItemError, ItemOutcome, ItemResult, ItemSource, NewItem,

@@ -30,4 +30,13 @@ impl Timestamp {
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
+
+    /// The first instant of its day (UTC).
+    #[must_use]
+    pub const fn day(self) -> Self {
+        Self(self.0 - self.0 % Self::DAY_MS)
+    }
+
+    /// Milliseconds of a day.
+    pub const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 }

@@ -19,7 +19,7 @@ mod webhooks;
 use std::time::Duration;
 
 pub use error::StoreError;
-pub use keys::Keys;
+pub use keys::{Keys, MAX_KEYS};
 pub use limits::Limits;
 pub use redis::{RedisOptions, RedisStore};
 pub(crate) use redis::{Server as RedisServer, Shard};

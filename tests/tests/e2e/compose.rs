@@ -46,6 +46,11 @@ fn the_compose_file_keeps_its_promises() {
         assert_eq!(service["cap_drop"][0], "ALL", "{name} keeps capabilities");
     }
     assert_eq!(compose["services"]["worker-gpu"]["profiles"][0], "gpu");
+    let api = &compose["services"]["api"];
+    assert_eq!(api["ports"].as_array().unwrap().len(), 1, "more than the API is published");
+    // Open to this machine alone; keys as soon as it is published elsewhere.
+    assert_eq!(api["ports"][0], "${AISLE_PUBLISH:-127.0.0.1:8080}:8080");
+    assert_eq!(api["environment"]["AISLE_AUTH"], "${AISLE_PUBLISH:+keys}");
 }
 
 fn depends_on_the_machine(name: &str) -> bool {
@@ -62,7 +67,8 @@ fn settings(compose: &Value, service: &str) -> Vec<(String, String)> {
     environment.iter().map(|(name, value)| (name.clone(), text(value))).collect()
 }
 
-/// What Compose makes of `${NAME:-default}` where NAME is not set.
+/// What Compose makes of `${NAME:-default}` and of `${NAME:+other}` where NAME
+/// is not set.
 fn default_of(value: &str) -> String {
     let inner = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
     let default = inner.map(|inner| inner.split_once(":-").map_or("", |(_, default)| default));

@@ -11,6 +11,7 @@
     reason = "a case that cannot go on has failed"
 )]
 
+mod api_keys;
 mod cancel;
 mod claim;
 mod complete;
@@ -190,6 +191,16 @@ conformance! {
         a_change_wakes_its_reader_in_another_process,
         each_kind_of_change_wakes,
         a_quiet_job_wakes_at_the_timeout,
+    }
+    api_keys {
+        a_key_is_found_as_it_was_made,
+        what_a_key_lacks_stays_lacking,
+        the_same_key_again_changes_nothing_and_another_of_its_id_is_invalid,
+        keys_are_listed_from_the_oldest_to_the_newest,
+        a_thousand_keys_are_all_listed,
+        a_revoked_key_is_revoked_for_good,
+        a_key_expires_when_its_lifetime_is_over,
+        the_last_use_is_known_to_the_day,
     }
     operators {
         announced_models_are_listed_by_name,

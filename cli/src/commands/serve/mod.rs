@@ -3,11 +3,13 @@
 //! worker claims no more, both bring to an end what they have in hand, the
 //! worker hands the rest back, and last the store is closed.
 
+mod access;
 mod monitor;
 mod process;
 
 use std::net::TcpListener;
 
+use aisle_api::{ApiSettings, Listeners};
 use aisle_worker::Worker;
 use anyhow::Context;
 
@@ -19,11 +21,12 @@ use process::Process;
 pub(crate) async fn serve(args: SettingsArgs) -> anyhow::Result<()> {
     let (settings, metrics) = process::prepare(args)?;
     let worker_settings = settings.worker()?;
-    let listener = bind(settings.listen, "AISLE_LISTEN")?;
+    let listeners = listen(&settings)?;
     let worker = Worker::load(worker_settings)?;
     let process = Process::open(settings, metrics).await?;
-    announce(&listener)?;
-    let parts = async { tokio::join!(process.api(listener, true), process.worker(worker)) };
+    let api = process.api_settings(true).await?;
+    announce(&listeners.callers, &api)?;
+    let parts = async { tokio::join!(process.api(listeners, api), process.worker(worker)) };
     let (served, worked) = process.run(parts).await;
     served.and(worked)
 }
@@ -31,18 +34,18 @@ pub(crate) async fn serve(args: SettingsArgs) -> anyhow::Result<()> {
 /// The API alone.
 pub(crate) async fn api(args: SettingsArgs) -> anyhow::Result<()> {
     let (settings, metrics) = process::prepare(args)?;
-    let listener = bind(settings.listen, "AISLE_LISTEN")?;
+    let listeners = listen(&settings)?;
     let process = Process::open(settings, metrics).await?;
-    announce(&listener)?;
-    process.run(process.api(listener, false)).await
+    let api = process.api_settings(false).await?;
+    announce(&listeners.callers, &api)?;
+    process.run(process.api(listeners, api)).await
 }
 
 /// A worker alone.
 pub(crate) async fn worker(args: SettingsArgs) -> anyhow::Result<()> {
     let (settings, metrics) = process::prepare(args)?;
     let worker_settings = settings.worker()?;
-    let monitor = settings.metrics_listen.map(|address| bind(address, "AISLE_METRICS_LISTEN"));
-    let monitor = monitor.transpose()?;
+    let monitor = listen_for_administrators(&settings)?;
     let worker = Worker::load(worker_settings)?;
     let process = Process::open(settings, metrics).await?;
     let parts = async { tokio::join!(process.monitor(monitor), process.worker(worker)) };
@@ -50,17 +53,30 @@ pub(crate) async fn worker(args: SettingsArgs) -> anyhow::Result<()> {
     monitored.and(worked)
 }
 
+/// The addresses of an API.
+fn listen(settings: &Settings) -> anyhow::Result<Listeners> {
+    Ok(Listeners {
+        callers: bind(settings.listen, "AISLE_LISTEN")?,
+        administrators: listen_for_administrators(settings)?,
+    })
+}
+
+fn listen_for_administrators(settings: &Settings) -> anyhow::Result<Option<TcpListener>> {
+    settings.admin_listen.map(|address| bind(address, "AISLE_ADMIN_LISTEN")).transpose()
+}
+
 fn bind(address: std::net::SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).with_context(|| format!("cannot listen on {address} ({setting})"))
 }
 
 /// Tells a person, and whatever started the process, where to go.
-fn announce(listener: &TcpListener) -> anyhow::Result<()> {
+fn announce(listener: &TcpListener, api: &ApiSettings) -> anyhow::Result<()> {
     let mut address = listener.local_addr()?;
     if address.ip().is_unspecified() {
         address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
     }
-    output::answer(&format!("aisle listens on http://{address}; try it at http://{address}/docs"))?;
+    let base = format!("{}://{address}", if api.tls.is_some() { "https" } else { "http" });
+    output::answer(&format!("aisle listens on {base}; try it at {base}/docs"))?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use aisle_api::{ApiSettings, ApiState};
+use aisle_api::{ApiSettings, ApiState, Listeners};
 use aisle_shared::fetch::{FetchPolicy, Fetcher};
 use aisle_shared::telemetry::{LogFormat, MetricsHandle, init_logging, install_metrics};
 use aisle_shared::upkeep::Upkeep;
@@ -11,6 +11,7 @@ use aisle_worker::Worker;
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
+use super::access;
 use super::monitor::{self, Monitored};
 use crate::settings::{LogSetting, Settings, SettingsArgs};
 use crate::stopping::{StopSignals, part};
@@ -58,28 +59,41 @@ impl Process {
         result
     }
 
+    /// What the API is to be like.
+    ///
+    /// # Errors
+    /// When it would be open to more than was said, or TLS cannot be had.
+    pub(super) async fn api_settings(&self, needs_worker: bool) -> anyhow::Result<ApiSettings> {
+        let settings = &self.settings;
+        let access = access::decide(settings, self.backends.store.as_ref()).await?;
+        Ok(ApiSettings {
+            access,
+            tls: access::tls(settings.tls.as_ref())?,
+            metrics: access::shows_metrics(settings, access),
+            default_model: settings.default_model.clone(),
+            retention: settings.retention,
+            max_attempts: settings.max_attempts,
+            fetch_policy: self.fetch_policy(),
+            needs_worker,
+            shutdown_grace: settings.grace,
+            ..ApiSettings::default()
+        })
+    }
+
     /// Serves the API until the process stops.
     pub(super) async fn api(
         &self,
-        listener: TcpListener,
-        needs_worker: bool,
+        listeners: Listeners,
+        settings: ApiSettings,
     ) -> anyhow::Result<()> {
         let metrics = self.metrics.clone();
         let state = ApiState {
             store: Arc::clone(&self.backends.store),
             blobs: Arc::clone(&self.backends.blobs),
-            settings: ApiSettings {
-                default_model: self.settings.default_model.clone(),
-                retention: self.settings.retention,
-                max_attempts: self.settings.max_attempts,
-                fetch_policy: self.fetch_policy(),
-                needs_worker,
-                shutdown_grace: self.settings.grace,
-                ..ApiSettings::default()
-            },
+            settings,
             metrics: Arc::new(move || metrics.render()),
         };
-        let served = aisle_api::serve(listener, state, self.stop.clone());
+        let served = aisle_api::serve(listeners, state, self.stop.clone());
         part(served, &self.stop).await.context("the API stopped")
     }
 

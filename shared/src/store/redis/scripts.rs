@@ -8,6 +8,7 @@ const INTAKE: &str = include_str!("scripts/parts/intake.lua");
 const LANES: &str = include_str!("scripts/parts/lanes.lua");
 const ENDING: &str = include_str!("scripts/parts/ending.lua");
 const REMOVAL: &str = include_str!("scripts/parts/removal.lua");
+const API_KEYS: &str = include_str!("scripts/parts/api_keys.lua");
 
 macro_rules! scripts {
     ($($name:ident: $file:literal $($part:ident)*;)*) => {
@@ -54,6 +55,11 @@ scripts! {
     dead_letters: "dead_letters.lua";
     existing: "existing.lua";
     check: "check.lua";
+    put_key: "put_key.lua" API_KEYS;
+    find_key: "find_key.lua" API_KEYS;
+    list_keys: "list_keys.lua" API_KEYS;
+    revoke_key: "revoke_key.lua" API_KEYS;
+    touch_key: "touch_key.lua" API_KEYS;
 }
 
 /// The shebang with its flags must be the first line, so the parts go

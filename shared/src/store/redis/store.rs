@@ -63,6 +63,11 @@ impl RedisStore {
         })
     }
 
+    /// The server, for the verbs that stand in files of their own.
+    pub(super) fn server(&self) -> &Server {
+        &self.server
+    }
+
     /// Uploads beside the jobs, on the same server.
     #[must_use]
     pub fn blobs(&self) -> RedisBlobs {

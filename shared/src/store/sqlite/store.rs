@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rusqlite::Connection;
 
 use super::ending::Ending;
 use super::intake::{self, JobRow, sources};
@@ -15,6 +16,7 @@ use super::models::{self, Announcement};
 use super::open::{beside, open_writer};
 use super::options::SqliteOptions;
 use super::readers::Readers;
+use super::step::Step;
 use super::time::StoreClock;
 use super::writer::Writer;
 use super::{cancel, claim, hold, lookup, overview, pulse, reap, removal};
@@ -74,6 +76,22 @@ impl SqliteStore {
         let writer = Writer::start(db, clock.clone(), Arc::clone(&wakers))?;
         let readers = Readers::new(path.clone());
         Ok(Self { path, max_live_items, clock, wakers, locks: Arc::new(locks), readers, writer })
+    }
+
+    /// Takes a step, for the verbs that stand in files of their own.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Step<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.writer.write(work).await
+    }
+
+    /// Reads, for the verbs that stand in files of their own.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.readers.read(work).await
     }
 
     /// Works with the lock files, off the async threads.

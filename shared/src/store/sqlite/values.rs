@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::domain::{
-    EndpointId, JobId, JobStatus, ModelName, Priority, TenantId, Timestamp, TraceParent, WorkerId,
+    EndpointId, JobId, JobStatus, KeyId, ModelName, Priority, Scopes, TenantId, Timestamp,
+    TraceParent, WorkerId,
 };
 use crate::store::{LeaseToken, StoreError};
 
@@ -47,7 +48,14 @@ text_column!(ModelName);
 text_column!(TenantId);
 text_column!(WorkerId);
 text_column!(EndpointId);
+text_column!(KeyId);
 text_column!(TraceParent);
+
+impl FromSql for Scopes {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str()?.parse().map_err(FromSqlError::other)
+    }
+}
 
 impl ToSql for JobStatus {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
