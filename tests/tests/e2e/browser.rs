@@ -32,6 +32,34 @@ async fn a_newcomer_classifies_a_picture_on_the_docs_page() {
     assert!(shown.contains("Warm > Red"), "{shown}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newcomer_with_a_key_puts_it_into_the_docs_page() {
+    let service = Service::tiny_with_keys(Backend::Sqlite, Processes::One, &[]).await;
+    let key = service.key("newcomer", "jobs:read");
+    let browser = Browser::start().await;
+    let shown = with_key(&browser.driver, &service, &key).await;
+    browser.driver.clone().quit().await.expect("a closed browser");
+    assert!(shown.expect("the page").contains("tiny"));
+}
+
+/// Lists the models on the docs page, without a key and then with one.
+/// Returns what the page shows in the end.
+async fn with_key(driver: &WebDriver, service: &Service, key: &str) -> WebDriverResult<String> {
+    driver.goto(service.url("/docs")).await?;
+    let list = operation(driver, "get", "/v1/models").await?;
+    open(&list).await?;
+    find(&list, "button.execute").await?.click().await?;
+    text_of_answer(&list, "unauthenticated").await?;
+
+    driver.query(By::Css("button.authorize")).wait(WAIT, STEP).first().await?.click().await?;
+    let dialog = driver.query(By::Css(".dialog-ux .modal-ux")).wait(WAIT, STEP).first().await?;
+    find(&dialog, "input").await?.send_keys(key).await?;
+    find(&dialog, "button.authorize").await?.click().await?;
+    find(&dialog, "button.btn-done").await?.click().await?;
+    find(&list, "button.execute").await?.click().await?;
+    text_of_answer(&list, "live_workers").await
+}
+
 /// Opens `/docs`, tries `POST /v1/jobs` out with a file, copies the id and
 /// fetches the result. Returns what the page shows as the result.
 async fn newcomers_path(

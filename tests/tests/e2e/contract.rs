@@ -4,11 +4,12 @@ use std::process::Command;
 
 use aisle_tests::harness::Backend;
 use aisle_tests::places::repository;
-use aisle_tests::service::{Processes, Service};
+use aisle_tests::service::{ALL_SCOPES, Processes, Service};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn schemathesis_finds_no_answer_that_the_document_does_not_describe() {
-    let service = Service::tiny(Backend::Sqlite, Processes::One, &[]).await;
+    let service = Service::tiny_with_keys(Backend::Sqlite, Processes::One, &[]).await;
+    let key = format!("Authorization: Bearer {}", service.key("schemathesis", ALL_SCOPES));
     let schemathesis = repository().join(".runtime/venv/bin/schemathesis");
     assert!(schemathesis.exists(), "schemathesis is absent: `make setup-tests` brings it");
     let url = service.url("/openapi.json");
@@ -18,6 +19,7 @@ async fn schemathesis_finds_no_answer_that_the_document_does_not_describe() {
             .args(["run", &url, "--seed", "7", "--max-examples", "40", "--workers", "1"])
             // Longer than the longest wait that an example asks for.
             .args(["--request-timeout", "30"])
+            .args(["--header", &key])
             .args(["--generation-database", "none", "--no-color"])
             .args(["--exclude-path-regex", "/events$"])
             // What a schema cannot say is refused all the same: a form without

@@ -13,5 +13,7 @@ mod browser;
 mod compose;
 mod contract;
 mod crash;
+mod keys;
 mod main_job;
 mod provider;
+mod secrets;
