@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use aisle_shared::domain::Timestamp;
 
-use super::super::fleet::{Fleet, Plan, signal};
+use super::super::fleet::{Fleet, Plan};
 use super::super::ledger::Request;
 use super::super::load::{Habits, pictures};
+use super::super::process::signal;
 use super::super::proxy::{Proxy, Weather};
 use super::super::report::{Report, longest, percentile};
 use super::super::scene::{Scale, Scene};
@@ -109,8 +110,7 @@ pub(super) async fn refused(store: Backend, scale: Scale) -> Report {
     }
     load.stop().await;
     scene.settle(Duration::from_secs(60)).await;
-    // Workers that wait for the store ask again after at most five seconds.
-    scene.report.recovers_within(5.5);
+    scene.report.recovers_within(2.0);
     scene.done()
 }
 
@@ -211,12 +211,13 @@ pub(super) async fn flushed(store: Backend, scale: Scale) -> Report {
         redis::cmd("FLUSHALL").exec_async(&mut connection).await.expect("an empty server");
         let script = redis::cmd("SCRIPT").arg("FLUSH").to_owned();
         script.exec_async(&mut connection).await.expect("no scripts");
-        (since, _) = (Timestamp::now(), scene.report.figure("flushed", true));
+        since = Timestamp::now();
         let recovery = scene.first_result_after(Instant::now()).await;
         scene.report.recovery.push(recovery);
     }
     load.stop().await;
     scene.settle_since(since, Duration::from_secs(60)).await;
-    scene.report.recovers_within(6.0);
+    // Until a worker has announced its model again.
+    scene.report.recovers_within(4.0);
     scene.done()
 }
