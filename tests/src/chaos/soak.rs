@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::fleet::{Fleet, Plan, Process, Role, resident_kib, signal};
+use super::fleet::{Fleet, Plan};
 use super::ledger::{Ledger, Promise};
 use super::load::{Habits, Load, Orders, pictures};
+use super::process::{Process, Role, resident_kib, signal};
 use super::report::{Report, percentile};
 use super::settle::check_and_delete;
 use crate::harness::Backend;

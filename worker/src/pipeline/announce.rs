@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 /// How long an announcement holds.
 const TTL: Duration = Duration::from_secs(15);
 
-/// Between two announcements.
-const EVERY: Duration = Duration::from_secs(5);
+/// Between two announcements: short, because a store that was emptied refuses
+/// submissions until the next.
+const EVERY: Duration = Duration::from_secs(2);
 
 /// Announces until told to stop.
 pub(super) async fn run(store: Arc<dyn Store>, card: WorkerCard, stop: CancellationToken) {

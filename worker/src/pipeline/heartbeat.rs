@@ -5,10 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aisle_shared::store::{MAX_ITEMS_PER_CALL, Store};
-use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::held::Held;
+
+/// Between two beats while the store does not answer. It does not wait for
+/// the next third of a lease: once the store is back, whoever is first decides
+/// whether leases that ran out meanwhile are renewed or taken back.
+const RETRY: Duration = Duration::from_millis(500);
 
 /// Renews leases.
 pub(super) struct Heartbeat {
@@ -21,17 +25,19 @@ pub(super) struct Heartbeat {
 impl Heartbeat {
     /// Beats three times a lease until told to stop.
     pub(super) async fn run(self, stop: CancellationToken) {
-        let mut ticks = tokio::time::interval(self.lease / 3);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let third = self.lease / 3;
+            let pause = if self.beat().await { third } else { third.min(RETRY) };
             tokio::select! {
-                _ = ticks.tick() => self.beat().await,
+                () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled() => return,
             }
         }
     }
 
-    async fn beat(&self) {
+    /// Whether the store answered.
+    async fn beat(&self) -> bool {
+        let mut answered = true;
         for leases in self.held.renewable(self.item_deadline).chunks(MAX_ITEMS_PER_CALL) {
             match self.store.extend(leases, self.lease).await {
                 Ok(extended) => {
@@ -40,8 +46,12 @@ impl Heartbeat {
                     }
                     self.held.learn(leases, &extended);
                 }
-                Err(error) => tracing::warn!(%error, items = leases.len(), "no lease is renewed"),
+                Err(error) => {
+                    answered = false;
+                    tracing::warn!(%error, items = leases.len(), "no lease is renewed");
+                }
             }
         }
+        answered
     }
 }

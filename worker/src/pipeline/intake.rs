@@ -20,8 +20,9 @@ use crate::settings::Backoff;
 /// Between two looks at a store that has nothing and wakes nobody.
 const POLL: Duration = Duration::from_secs(1);
 
-/// Between two looks at a store that does not answer.
-const TROUBLE: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(5) };
+/// Between two looks at a store that does not answer: short, because all
+/// that was taken waits for it once the store is back.
+const TROUBLE: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(1) };
 
 /// Claims one model's items.
 pub(super) struct Intake {

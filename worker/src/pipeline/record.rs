@@ -21,8 +21,9 @@ use crate::settings::Backoff;
 /// Items that one call records at most.
 const MAX_BATCH: usize = 128;
 
-/// Between two calls to a store that does not answer.
-const TROUBLE: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(5) };
+/// Between two calls to a store that does not answer: short, because all
+/// that was done waits for it once the store is back.
+const TROUBLE: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(1) };
 
 /// Writes endings; one for all models.
 pub(super) struct Recorder {

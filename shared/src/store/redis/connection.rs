@@ -1,11 +1,18 @@
 //! The pool of connections to one Redis server.
+//!
+//! Each connection has a task of its own that reads and writes. It must not
+//! end before the last who may use the connection: a thread of the HTTP server
+//! that stops takes the tasks begun on it along, while requests on other
+//! threads go on. So all are begun on the runtime that opened the store.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, Pool, RecycleResult};
 use deadpool_redis::Runtime;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisError};
+use tokio::runtime::Handle;
 
 use super::super::StoreError;
 
@@ -20,14 +27,20 @@ const FRESH: Duration = Duration::from_secs(1);
 
 /// deadpool's Redis manager, but for its PING before each use, which would
 /// double the round trips of a busy process.
-pub(super) struct Manager(deadpool_redis::Manager);
+pub(super) struct Manager {
+    connections: Arc<deadpool_redis::Manager>,
+    runtime: Handle,
+}
 
 impl managed::Manager for Manager {
     type Type = MultiplexedConnection;
     type Error = RedisError;
 
     async fn create(&self) -> Result<MultiplexedConnection, RedisError> {
-        self.0.create().await
+        let connections = Arc::clone(&self.connections);
+        let created = self.runtime.spawn(async move { connections.create().await });
+        // The runtime that opened the store has gone, and the process with it.
+        created.await.unwrap_or_else(|error| Err(std::io::Error::from(error).into()))
     }
 
     async fn recycle(
@@ -38,11 +51,12 @@ impl managed::Manager for Manager {
         if metrics.last_used() < FRESH {
             return Ok(());
         }
-        self.0.recycle(connection, metrics).await
+        self.connections.recycle(connection, metrics).await
     }
 }
 
-/// A pool for the server that a client points to. Opens nothing yet.
+/// A pool for the server that a client points to. Opens nothing yet; what it
+/// opens later lives on the runtime that this is called on.
 pub(super) fn pool(client: &Client) -> Result<Pool<Manager>, StoreError> {
     // Deadlines are the caller's, for the wait for a connection and the
     // answer together, so the connection itself has none.
@@ -52,7 +66,8 @@ pub(super) fn pool(client: &Client) -> Result<Pool<Manager>, StoreError> {
     let info = client.get_connection_info().clone();
     let manager = deadpool_redis::Manager::new_with_config(info, config)
         .map_err(|error| StoreError::Config(format!("the Redis URL is of no use: {error}")))?;
-    Pool::builder(Manager(manager))
+    let runtime = Handle::try_current().map_err(|error| StoreError::Config(error.to_string()))?;
+    Pool::builder(Manager { connections: Arc::new(manager), runtime })
         .max_size(POOL_SIZE)
         .runtime(Runtime::Tokio1)
         .build()

@@ -22,6 +22,7 @@ mod store;
 mod subscription;
 mod upkeep;
 mod webhooks;
+mod written;
 
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ use super::keys::Shard;
 use super::options::RedisOptions;
 use super::server::Server;
 use super::subscription::{self, Subscription};
+use super::written::written;
 use super::{callers, contract, fleet, holding, intake, upkeep};
 use crate::blob::RedisBlobs;
 use crate::domain::{
@@ -78,7 +79,9 @@ impl RedisStore {
 #[async_trait]
 impl Store for RedisStore {
     async fn enqueue(&self, job: &NewJob, items: &[NewItem]) -> Result<Enqueued, StoreError> {
-        intake::enqueue(&self.server, self.max_live_items, job, items).await
+        let enqueued = intake::enqueue(&self.server, self.max_live_items, job, items).await?;
+        written(&self.server).await?;
+        Ok(enqueued)
     }
 
     async fn open(&self, job: &NewJob, total: u32) -> Result<Enqueued, StoreError> {
@@ -90,7 +93,8 @@ impl Store for RedisStore {
     }
 
     async fn seal(&self, job: &JobId) -> Result<(), StoreError> {
-        intake::seal(&self.server, job).await
+        intake::seal(&self.server, job).await?;
+        written(&self.server).await
     }
 
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, StoreError> {

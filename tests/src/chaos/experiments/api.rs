@@ -9,8 +9,9 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use super::super::clocks;
-use super::super::fleet::{Fleet, Plan, Role};
+use super::super::fleet::{Fleet, Plan};
 use super::super::load::{Answer, Habits, Orders, Targets, pictures, submit};
+use super::super::process::Role;
 use super::super::proxy::{Proxy, Weather};
 use super::super::report::Report;
 use super::super::scene::{Scale, Scene};
@@ -131,8 +132,12 @@ async fn nothing_stays(scene: &mut Scene, temporary: &Path) {
     // A process two hours ahead finds them old enough.
     let settings: Vec<_> = later.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let ahead = scene.fleet.spawn(Role::Api, &settings);
+    // Folders go while they are looked at, so each is looked at by itself.
     wait::until("upkeep to remove them", || async {
-        files_below(&uploads).is_empty().then_some(())
+        let shards = std::fs::read_dir(&uploads).ok()?.flatten();
+        let is_empty =
+            |shard: &Path| std::fs::read_dir(shard).is_ok_and(|mut it| it.next().is_none());
+        shards.map(|shard| shard.path()).all(|shard| is_empty(&shard)).then_some(())
     })
     .await;
     drop(ahead);

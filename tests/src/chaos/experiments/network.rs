@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::super::clocks;
-use super::super::fleet::{Plan, Role};
+use super::super::fleet::Plan;
 use super::super::load::{Habits, pictures};
+use super::super::process::Role;
 use super::super::proxy::{Proxy, Weather};
 use super::super::report::Report;
 use super::super::scene::{Scale, Scene};

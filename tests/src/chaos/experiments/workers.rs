@@ -6,10 +6,11 @@ use aisle_shared::domain::Timestamp;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::super::fleet::{Plan, Process, Role};
+use super::super::fleet::Plan;
 use super::super::inside::{Holder, Inside};
 use super::super::ledger::{Expected, Promise};
 use super::super::load::{Answer, Body, Habits, pictures, submit};
+use super::super::process::{Process, Role};
 use super::super::report::Report;
 use super::super::scene::{Scale, Scene};
 use crate::harness::Backend;

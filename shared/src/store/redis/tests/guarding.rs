@@ -99,3 +99,17 @@ async fn a_server_that_is_gone_makes_the_store_unavailable_at_once() {
     }
     assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
 }
+
+#[tokio::test]
+async fn a_connection_outlives_the_runtime_that_first_asked_for_it() {
+    let server = server_or_skip!();
+    let store = std::sync::Arc::new(store(&server).await);
+    // As a thread of the HTTP server has: a runtime of its own, which goes first.
+    let asked = std::sync::Arc::clone(&store);
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async { asked.check().await.unwrap() });
+    });
+    tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
+    store.check().await.unwrap();
+}
