@@ -9,6 +9,7 @@ use aisle_shared::telemetry::StoreGauges;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::Pressure;
 use crate::settings::ApiSettings;
 
 /// What the API stands on.
@@ -39,6 +40,8 @@ pub struct Context {
     pub(crate) shutdown: CancellationToken,
     /// Bounds the memory that bodies being read may take.
     pub(crate) uploads: Semaphore,
+    /// Who was let in just now.
+    pub(crate) pressure: Pressure,
     /// What the store holds, as metrics show it.
     pub(crate) gauges: StoreGauges,
 }
@@ -48,7 +51,8 @@ impl Context {
     #[must_use]
     pub fn new(state: ApiState, shutdown: CancellationToken) -> Arc<Self> {
         let uploads = Semaphore::new(state.settings.max_uploads);
-        Arc::new(Self { state, shutdown, uploads, gauges: StoreGauges::default() })
+        let (pressure, gauges) = (Pressure::default(), StoreGauges::default());
+        Arc::new(Self { state, shutdown, uploads, pressure, gauges })
     }
 
     pub(crate) fn store(&self) -> &dyn Store {

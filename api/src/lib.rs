@@ -4,6 +4,7 @@
 //! What must never happen: a model loaded here, a caller's URL fetched here, a
 //! backend known by name here, a stored type sent to a caller as it is.
 
+mod admission;
 mod app;
 mod caller;
 mod context;

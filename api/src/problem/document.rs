@@ -53,7 +53,9 @@ fn response(status: u16, codes: &[Code]) -> Response {
         .content("application/problem+json", content);
     match status {
         405 => response.header("Allow", header("The methods that the address takes.")),
-        503 => response.header("Retry-After", header("Seconds until trying again is worth it.")),
+        429 | 503 => {
+            response.header("Retry-After", header("Seconds until trying again is worth it."))
+        }
         _ => response,
     }
     .build()

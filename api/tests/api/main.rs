@@ -1,6 +1,8 @@
 //! The API over a real store and real files, request by request.
 
 #[cfg(test)]
+mod admission;
+#[cfg(test)]
 mod ending;
 #[cfg(test)]
 mod events;

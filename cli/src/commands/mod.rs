@@ -5,6 +5,7 @@ mod health;
 mod models;
 mod openapi;
 mod serve;
+mod switch;
 
 use anyhow::Context;
 
@@ -24,6 +25,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Models(args) => models::run(args),
         Command::Openapi => openapi::run(),
         Command::Health(args) => wait_for(health::run(&args)),
+        Command::Intake(args) => wait_for(switch::intake(args)),
+        Command::Queue(args) => wait_for(switch::queue(args)),
     }
 }
 

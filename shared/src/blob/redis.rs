@@ -41,6 +41,11 @@ impl RedisBlobs {
 
 #[async_trait]
 impl BlobStore for RedisBlobs {
+    async fn admits(&self) -> Result<(), BlobError> {
+        // The store on the same server looks at its memory.
+        Ok(())
+    }
+
     async fn put(&self, item: ItemRef, bytes: Bytes) -> Result<(), BlobError> {
         let mut put = cmd("SET");
         put.arg(Shard::of(&item.job).blob(item)).arg(bytes.as_ref());
@@ -78,6 +83,11 @@ impl BlobStore for RedisBlobs {
 
 impl From<StoreError> for BlobError {
     fn from(error: StoreError) -> Self {
-        Self(error.to_string())
+        let detail = error.to_string();
+        if matches!(error, StoreError::Exhausted { .. }) {
+            Self::Full(detail)
+        } else {
+            Self::Unavailable(detail)
+        }
     }
 }

@@ -73,6 +73,8 @@ impl Process {
                 retention: self.settings.retention,
                 max_attempts: self.settings.max_attempts,
                 fetch_policy: self.fetch_policy(),
+                rate_per_minute: self.settings.rate_per_minute,
+                upload_within: self.settings.upload_within,
                 needs_worker,
                 shutdown_grace: self.settings.grace,
                 ..ApiSettings::default()

@@ -4,6 +4,7 @@
 use redis::Script;
 
 const PRELUDE: &str = include_str!("scripts/parts/prelude.lua");
+const GATE: &str = include_str!("scripts/parts/gate.lua");
 const INTAKE: &str = include_str!("scripts/parts/intake.lua");
 const LANES: &str = include_str!("scripts/parts/lanes.lua");
 const ENDING: &str = include_str!("scripts/parts/ending.lua");
@@ -31,9 +32,9 @@ macro_rules! scripts {
 }
 
 scripts! {
-    enqueue: "enqueue.lua" LANES INTAKE;
-    open: "open.lua" INTAKE;
-    append: "append.lua" INTAKE;
+    enqueue: "enqueue.lua" LANES GATE INTAKE;
+    open: "open.lua" GATE INTAKE;
+    append: "append.lua" GATE INTAKE;
     seal: "seal.lua" LANES;
     claim: "claim.lua" LANES ENDING;
     extend: "extend.lua";
@@ -54,6 +55,9 @@ scripts! {
     dead_letters: "dead_letters.lua";
     existing: "existing.lua";
     check: "check.lua";
+    take: "take.lua";
+    admits: "admits.lua" GATE;
+    switch: "switch.lua";
 }
 
 /// The shebang with its flags must be the first line, so the parts go

@@ -16,6 +16,7 @@ use crate::store::StoreError;
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_jobs.sql"),
     include_str!("migrations/0002_callback_and_trace.sql"),
+    include_str!("migrations/0005_limits.sql"),
 ];
 
 /// Marks the file as ours (`PRAGMA application_id`): "aisl" in ASCII.
