@@ -36,6 +36,15 @@ impl Caller {
         self.key.as_ref().map(|key| key.id.clone())
     }
 
+    /// The bucket that its submissions are taken from, and how many a minute
+    /// there may be: what its key says, else what is usual.
+    pub(crate) fn quota(&self, usual: u32) -> (&str, u32) {
+        match &self.key {
+            Some(key) => (key.id.as_str(), key.rate_per_minute.unwrap_or(usual)),
+            None => (self.tenant.as_str(), usual),
+        }
+    }
+
     /// The tenant's share of the workers beside other tenants.
     pub(crate) fn weight(&self) -> u32 {
         self.key.as_ref().map_or(1, |key| key.weight)

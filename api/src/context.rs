@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Keyring;
+use crate::admission::Pressure;
 use crate::settings::ApiSettings;
 
 /// What the API stands on.
@@ -42,6 +43,8 @@ pub struct Context {
     pub(crate) keyring: Keyring,
     /// Bounds the memory that bodies being read may take.
     pub(crate) uploads: Semaphore,
+    /// Who was let in just now.
+    pub(crate) pressure: Pressure,
     /// What the store holds, as metrics show it.
     pub(crate) gauges: StoreGauges,
 }
@@ -51,8 +54,9 @@ impl Context {
     #[must_use]
     pub fn new(state: ApiState, shutdown: CancellationToken) -> Arc<Self> {
         let uploads = Semaphore::new(state.settings.max_uploads);
-        let (keyring, gauges) = (Keyring::default(), StoreGauges::default());
-        Arc::new(Self { state, shutdown, keyring, uploads, gauges })
+        let (keyring, pressure, gauges) =
+            (Keyring::default(), Pressure::default(), StoreGauges::default());
+        Arc::new(Self { state, shutdown, keyring, uploads, pressure, gauges })
     }
 
     pub(crate) fn store(&self) -> &dyn Store {

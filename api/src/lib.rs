@@ -6,6 +6,7 @@
 //! backend known by name here, a stored type sent to a caller as it is.
 
 mod access;
+mod admission;
 mod app;
 mod caller;
 mod context;

@@ -38,6 +38,10 @@ pub(crate) async fn refusal(
         },
         StoreError::Unavailable { .. }
         | StoreError::Full { .. }
+        | StoreError::Closed
+        | StoreError::Exhausted { .. }
+        | StoreError::KeyReused
+        | StoreError::KeyInProgress
         | StoreError::Stale
         | StoreError::Invalid(_)
         | StoreError::Corrupt(_)

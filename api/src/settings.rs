@@ -40,6 +40,12 @@ pub struct ApiSettings {
     pub max_json_bytes: u64,
     /// Requests whose bodies are read at the same time at most; others wait.
     pub max_uploads: usize,
+    /// How long a request's body may take at most.
+    pub upload_within: Duration,
+    /// Jobs that a caller may submit a minute; 0 for as many as it likes.
+    pub rate_per_minute: u32,
+    /// How long a caller's own name for a request is remembered.
+    pub idempotency_keep: Duration,
     /// How long a request may wait for its job at most.
     pub wait_max: Duration,
     /// Whether the service is ready only while a worker is alive.
@@ -66,6 +72,9 @@ impl Default for ApiSettings {
             max_upload_bytes: 256 * 1024 * 1024,
             max_json_bytes: 32 * 1024 * 1024,
             max_uploads: 64,
+            upload_within: Duration::from_secs(60),
+            rate_per_minute: 0,
+            idempotency_keep: Duration::from_secs(24 * 60 * 60),
             wait_max: Duration::from_secs(60),
             needs_worker: false,
             http_threads: None,

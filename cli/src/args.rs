@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use aisle_shared::domain::{Scopes, TenantId};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::{Span, SpanRelativeTo};
 
 use crate::settings::SettingsArgs;
@@ -37,6 +37,52 @@ pub(crate) enum Command {
     Openapi,
     /// Ask a running aisle whether it is well; exits 0 if so.
     Health(HealthArgs),
+    /// Close or open the intake: closed, no job is taken in by any process.
+    Intake(IntakeArgs),
+    /// Pause or resume the queue: paused, no image is handed to any worker.
+    Queue(QueueArgs),
+}
+
+/// What to do with the intake.
+#[derive(Debug, Args)]
+pub(crate) struct IntakeArgs {
+    #[arg(value_enum)]
+    pub(crate) wish: IntakeWish,
+
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
+/// The intake's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IntakeWish {
+    /// Take no job in until opened again; jobs that are there go on.
+    Close,
+    /// Take jobs in.
+    Open,
+    /// Say whether it is open.
+    Show,
+}
+
+/// What to do with the queue.
+#[derive(Debug, Args)]
+pub(crate) struct QueueArgs {
+    #[arg(value_enum)]
+    pub(crate) wish: QueueWish,
+
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
+/// The queue's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum QueueWish {
+    /// Hand no image out until resumed; those being worked on are ended.
+    Pause,
+    /// Hand images out.
+    Resume,
+    /// Say whether it is paused.
+    Show,
 }
 
 /// What to classify, and how to answer.

@@ -23,12 +23,17 @@ pub(crate) struct Backends {
 /// # Errors
 /// When it cannot be opened or reached, or is not set up as it has to be.
 pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Backends> {
-    let files = || FileBlobs::open(settings.data.join(UPLOADS)).context("uploads (AISLE_DATA)");
+    let files = || {
+        let files = FileBlobs::open(settings.data.join(UPLOADS)).context("uploads (AISLE_DATA)");
+        files.map(|files| files.leaving(settings.reserve))
+    };
     match (&settings.store, settings.blobs) {
         (StoreSetting::Sqlite(path), BlobsSetting::Files) => {
             let store = SqliteStore::open(SqliteOptions {
                 path: path.clone(),
-                max_live_items: settings.max_queue_items,
+                limits: settings.limits.clone(),
+                reserve: settings.reserve,
+                ballast: settings.ballast,
                 clock: Clock::Store,
             })
             .with_context(|| format!("the store {} (AISLE_STORE)", path.display()))?;
@@ -40,7 +45,7 @@ pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Backends> {
         (StoreSetting::Redis(url), kind) => {
             let store = RedisStore::connect(RedisOptions {
                 url: url.reveal().to_owned(),
-                max_live_items: settings.max_queue_items,
+                limits: settings.limits.clone(),
                 danger_allow_volatile: settings.danger_allow_volatile_redis,
                 clock: Clock::Store,
             })

@@ -231,3 +231,22 @@ fn classify_reports_every_file_and_fails_if_one_is_no_image() {
 /// One white dot.
 const GIF: &[u8] = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\xff\xff\x00\x00\x00\
     \x2c\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02\x44\x01\x00\x3b";
+
+#[test]
+fn the_intake_and_the_queue_are_switched_for_every_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let say = |what: &str, wish: &str| {
+        let arguments = [what, wish, "--ballast-mib", "0"];
+        let output = aisle(folder.path(), &arguments);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(say("intake", "show"), "the intake is open\n");
+    assert_eq!(say("queue", "show"), "the queue is running\n");
+    assert_eq!(say("intake", "close"), "the intake is closed\n");
+    assert_eq!(say("queue", "pause"), "the queue is paused\n");
+    assert_eq!(say("intake", "show"), "the intake is closed\n");
+    assert_eq!(say("intake", "open"), "the intake is open\n");
+    assert_eq!(say("queue", "show"), "the queue is paused\n");
+    assert_eq!(say("queue", "resume"), "the queue is running\n");
+}

@@ -5,6 +5,7 @@
 
 pub mod blob;
 pub mod clock;
+pub mod disk;
 pub mod domain;
 pub mod fetch;
 pub mod image_probe;

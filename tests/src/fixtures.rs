@@ -68,7 +68,10 @@ pub fn job_in(priority: Priority) -> NewJob {
 #[must_use]
 pub fn items(count: u32) -> Vec<NewItem> {
     (0..count)
-        .map(|index| NewItem { source: ItemSource::Url(format!("https://shop.test/{index}.jpg")) })
+        .map(|index| NewItem {
+            source: ItemSource::Url(format!("https://shop.test/{index}.jpg")),
+            bytes: 0,
+        })
         .collect()
 }
 

@@ -8,8 +8,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aisle_shared::clock::{Clock, ManualClock};
+use aisle_shared::disk::Reserve;
 use aisle_shared::domain::Timestamp;
-use aisle_shared::store::{RedisOptions, RedisStore, SqliteOptions, SqliteStore, Store};
+use aisle_shared::store::{
+    RedisOptions, RedisStore, SqliteOptions, SqliteStore, Store, StoreLimits,
+};
 use redis::AsyncTypedCommands as _;
 use tempfile::TempDir;
 
@@ -54,7 +57,7 @@ impl Harness {
         };
         // Today, because a server may compare a stored expiry with its own clock.
         let clock = ManualClock::at(Timestamp::now());
-        let store = open(&place, &clock, MAX_LIVE_ITEMS).await?;
+        let store = open(&place, &clock, StoreLimits::of_items(MAX_LIVE_ITEMS)).await?;
         Ok(Self { store, clock, place })
     }
 
@@ -63,7 +66,7 @@ impl Harness {
     /// # Errors
     /// When the store cannot be opened.
     pub async fn another_handle(&self) -> anyhow::Result<Arc<dyn Store>> {
-        open(&self.place, &self.clock, MAX_LIVE_ITEMS).await
+        self.handle_limited_to(MAX_LIVE_ITEMS).await
     }
 
     /// A handle that lets fewer items live at once.
@@ -71,7 +74,15 @@ impl Harness {
     /// # Errors
     /// When the store cannot be opened.
     pub async fn handle_limited_to(&self, items: u64) -> anyhow::Result<Arc<dyn Store>> {
-        open(&self.place, &self.clock, items).await
+        self.handle_within(StoreLimits::of_items(items)).await
+    }
+
+    /// A handle with limits of its own.
+    ///
+    /// # Errors
+    /// When the store cannot be opened.
+    pub async fn handle_within(&self, limits: StoreLimits) -> anyhow::Result<Arc<dyn Store>> {
+        open(&self.place, &self.clock, limits).await
     }
 
     /// A handle whose clock shows another time.
@@ -79,7 +90,7 @@ impl Harness {
     /// # Errors
     /// When the store cannot be opened.
     pub async fn handle_at(&self, clock: &ManualClock) -> anyhow::Result<Arc<dyn Store>> {
-        open(&self.place, clock, MAX_LIVE_ITEMS).await
+        open(&self.place, clock, StoreLimits::of_items(MAX_LIVE_ITEMS)).await
     }
 
     /// What the store really keeps: rows by table, or members by key.
@@ -101,21 +112,23 @@ fn database(folder: &Path) -> std::path::PathBuf {
 async fn open(
     place: &Place,
     clock: &ManualClock,
-    max_live_items: u64,
+    limits: StoreLimits,
 ) -> anyhow::Result<Arc<dyn Store>> {
     let clock = Clock::Manual(clock.clone());
     Ok(match place {
         Place::Sqlite(folder) => {
             let path = database(folder.path());
-            Arc::new(SqliteStore::open(SqliteOptions { path, max_live_items, clock })?)
+            Arc::new(SqliteStore::open(SqliteOptions {
+                path,
+                limits,
+                reserve: Reserve::NONE,
+                ballast: 0,
+                clock,
+            })?)
         }
         Place::Redis(server) => {
-            let options = RedisOptions {
-                url: server.url(),
-                max_live_items,
-                danger_allow_volatile: false,
-                clock,
-            };
+            let options =
+                RedisOptions { url: server.url(), limits, danger_allow_volatile: false, clock };
             Arc::new(RedisStore::connect(options).await?)
         }
     })

@@ -124,6 +124,9 @@ impl Service {
             ("AISLE_STORE", store),
             ("AISLE_DATA", folder.path().join("data").display().to_string()),
             ("AISLE_MODELS", models.display().to_string()),
+            // What else lies on the disk is no matter of the tests.
+            ("AISLE_MIN_FREE_MIB", "0".to_owned()),
+            ("AISLE_BALLAST_MIB", "0".to_owned()),
         ];
         environment.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
         Self {

@@ -4,6 +4,7 @@
 mod addresses;
 mod headers;
 mod request;
+mod unread;
 mod wrap;
 
 pub(crate) use addresses::{Addresses, nowhere};

@@ -7,7 +7,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage as _, HttpResponse, ResponseError};
+use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
 use aisle_shared::domain::KeyId;
 use aisle_shared::telemetry::names;
 use futures::FutureExt;
@@ -15,6 +15,8 @@ use tracing::Instrument;
 
 use super::headers;
 use super::request::Request;
+use super::unread::Unread;
+use crate::admission::Quota;
 use crate::caller::Caller;
 use crate::problem::Problem;
 
@@ -29,6 +31,7 @@ pub(crate) async fn envelope(
         // Routes know GET only; the server leaves the body out.
         service_request.head_mut().method = Method::GET;
     }
+    let unread = Unread::of(&mut service_request);
     let span = tracing::info_span!("request", request_id = %request.id);
     let handled = AssertUnwindSafe(next.call(service_request)).catch_unwind();
     let answer = match handled.instrument(span).await {
@@ -36,19 +39,26 @@ pub(crate) async fn envelope(
         Ok(Err(error)) => return Err(lost(&request, Problem::from_actix(&error))),
         Err(_) => return Err(lost(&request, Problem::internal("the handler panicked"))),
     };
-    Ok(complete(&request, answer))
+    Ok(complete(&request, answer, unread))
 }
 
 /// An answer with its problem rendered and its headers added, noted in the
 /// log and in the metrics.
-fn complete(request: &Request, answer: ServiceResponse) -> ServiceResponse {
+fn complete(request: &Request, answer: ServiceResponse, unread: Option<Unread>) -> ServiceResponse {
     let problem = problem_of(&answer).map(|problem| problem.of_request(&request.id, &request.path));
     let mut answer = match &problem {
         Some(problem) => answer.into_response(problem.error_response()),
         None if request.is_head() => answer.map_body(|_, body| sized(body)),
         None => answer,
     };
+    if let (Some(_), Some(unread)) = (&problem, unread) {
+        answer = answer.map_body(|_, body| unread.until_sent(body));
+    }
     headers::add(answer.headers_mut(), request, problem.is_none());
+    let quota = answer.request().extensions().get::<Quota>().copied();
+    if let Some(quota) = quota {
+        quota.tell(answer.headers_mut());
+    }
     let route = answer.request().match_pattern();
     let key = answer.request().extensions().get::<Caller>().and_then(Caller::key_id);
     note(request, route.as_deref(), answer.status(), problem.as_ref(), key.as_ref());
@@ -128,6 +138,9 @@ fn note(
     let code = problem.map(|problem| problem.code().as_str());
     let cause = problem.and_then(Problem::cause);
     let key = key.map(KeyId::as_str);
+    if let Some(refused) = problem.map(Problem::code).filter(|code| code.is_refusal()) {
+        metrics::counter!(names::REFUSALS_TOTAL, "reason" => refused.as_str()).increment(1);
+    }
     if status >= 500 {
         tracing::error!(
             request_id = id,

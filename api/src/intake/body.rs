@@ -22,14 +22,18 @@ const HEAD_START: Duration = Duration::from_secs(10);
 const MIN_PACE: u64 = 10_000;
 
 /// The bytes that arrive, as an error once they are more than `limit` or come
-/// too slowly.
+/// too slowly, all of them `within` a time.
 pub(crate) fn bounded(
     payload: Payload,
     limit: u64,
+    within: Duration,
 ) -> LocalBoxStream<'static, Result<Bytes, PayloadError>> {
     let begun = (payload, Pace { started: Instant::now(), received: 0 });
     stream::try_unfold(begun, move |(mut payload, mut pace)| async move {
-        let Ok(next) = timeout(IDLE, payload.next()).await else { return Err(too_slow()) };
+        let left = within.saturating_sub(pace.started.elapsed());
+        let Ok(next) = timeout(IDLE.min(left), payload.next()).await else {
+            return Err(too_slow());
+        };
         let Some(chunk) = next.transpose()? else { return Ok(None) };
         pace.received += chunk.len() as u64;
         if pace.received > limit {
@@ -77,7 +81,7 @@ pub(crate) fn broken(error: &PayloadError, overlong: Problem) -> Problem {
     if matches!(error, PayloadError::Overflow) {
         overlong
     } else if matches!(error, PayloadError::Io(error) if error.kind() == ErrorKind::TimedOut) {
-        let detail = format!("Send at least {MIN_PACE} bytes a second.");
+        let detail = format!("Send at least {MIN_PACE} bytes a second, and all of them in time.");
         Problem::new(Code::UploadTooSlow, detail)
     } else {
         Problem::new(Code::InvalidRequest, "The body broke off.").caused_by(error)

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use aisle_shared::domain::{ErrorCode, ItemError, ItemSource, JobId, JobOptions, NewItem, NewJob};
+use aisle_shared::domain::{
+    ErrorCode, Idempotency, ItemError, ItemSource, JobId, JobOptions, NewItem, NewJob,
+};
 use aisle_shared::fetch::Target;
 use aisle_shared::image_probe::probe;
-use aisle_shared::store::{self, StoreError};
+use aisle_shared::store::{self, Enqueued, StoreError};
 use aisle_shared::telemetry::names;
 use bytes::Bytes;
 
 use super::choice::{choose_model, choose_top_k};
+use super::fingerprint::Fingerprint;
 use super::options::Options;
 use super::uploads::Uploads;
 use crate::caller::Caller;
@@ -24,13 +27,24 @@ pub(crate) struct Draft<'a> {
     items: Vec<NewItem>,
     /// What is wrong with the first image, for a job that has no other.
     fault: Option<ItemError>,
+    /// What is asked for, where the caller has named its request.
+    fingerprint: Option<Fingerprint>,
     /// What the caller chose in the body.
     pub(crate) options: Options,
 }
 
+/// What became of a draft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Submitted {
+    /// The job.
+    pub(crate) id: JobId,
+    /// Whether an earlier request of the caller's key had made it.
+    pub(crate) repeated: bool,
+}
+
 impl<'a> Draft<'a> {
     /// A job without images.
-    pub(crate) fn new(context: &'a Context) -> Self {
+    pub(crate) fn new(context: &'a Context, fingerprint: Option<Fingerprint>) -> Self {
         let id = JobId::generate();
         Self {
             context,
@@ -38,6 +52,7 @@ impl<'a> Draft<'a> {
             uploads: Uploads::new(Arc::clone(&context.state.blobs), id),
             items: Vec::new(),
             fault: None,
+            fingerprint,
             options: Options::default(),
         }
     }
@@ -49,7 +64,10 @@ impl<'a> Draft<'a> {
             return Err(too_many(settings.max_files, "uploaded images"));
         }
         let verdict = probe(&bytes, &settings.image_limits).map(|_| ());
-        let index = self.add(ItemSource::Upload, verdict)?;
+        if let Some(fingerprint) = &mut self.fingerprint {
+            fingerprint.add_upload(&bytes);
+        }
+        let index = self.add(ItemSource::Upload, bytes.len() as u64, verdict)?;
         Ok(self.uploads.put(index, bytes).await?)
     }
 
@@ -58,10 +76,18 @@ impl<'a> Draft<'a> {
         let verdict = Target::parse(&url, &self.context.settings().fetch_policy)
             .map(|_| ())
             .map_err(|error| ItemError::new(ErrorCode::UrlNotAllowed, error.to_string()));
-        self.add(ItemSource::Url(url), verdict).map(|_| ())
+        if let Some(fingerprint) = &mut self.fingerprint {
+            fingerprint.add_url(&url);
+        }
+        self.add(ItemSource::Url(url), 0, verdict).map(|_| ())
     }
 
-    fn add(&mut self, source: ItemSource, verdict: Result<(), ItemError>) -> Result<u32, Problem> {
+    fn add(
+        &mut self,
+        source: ItemSource,
+        bytes: u64,
+        verdict: Result<(), ItemError>,
+    ) -> Result<u32, Problem> {
         let most = self.context.settings().max_items;
         let index = self.items.len();
         if index >= most {
@@ -70,37 +96,58 @@ impl<'a> Draft<'a> {
         if index == 0 {
             self.fault = verdict.err();
         }
-        self.items.push(NewItem { source });
+        self.items.push(NewItem { source, bytes });
         u32::try_from(index).map_err(Problem::internal)
     }
 
     /// Submits the job. A job of one image that cannot be classified is
-    /// refused; among others such an image fails alone, by the worker.
-    pub(crate) async fn submit(self, caller: &Caller, query: Options) -> Result<JobId, Problem> {
+    /// refused; among others such an image fails alone, by the worker. Where
+    /// the caller's key has made a job already, that job is answered, and what
+    /// this request has stored is removed.
+    pub(crate) async fn submit(
+        self,
+        caller: &Caller,
+        query: Options,
+        key: Option<String>,
+    ) -> Result<Submitted, Problem> {
         match (self.items.as_slice(), &self.fault) {
             ([], _) => return Err(no_images()),
             ([_], Some(fault)) => return Err(fault.clone().into()),
             _ => {}
         }
-        let job = new_job(self.context, caller, self.id, self.options.and(query)?).await?;
+        let options = self.options.and(query)?;
+        let fingerprint = self.fingerprint.map(|print| print.finish(&options)).transpose()?;
+        let keep = self.context.settings().idempotency_keep;
+        let idempotency = key.zip(fingerprint);
+        let idempotency =
+            idempotency.map(|(key, fingerprint)| Idempotency { key, fingerprint, keep });
+        let job = new_job(self.context, caller, self.id, options).await?;
+        let job = NewJob { idempotency, ..job };
         let submitted = store::submit(self.context.store(), &job, &self.items).await;
         // When the store did not answer, the job may be there: its bytes stay,
         // and are swept if it is not.
-        if matches!(submitted, Ok(_) | Err(StoreError::Unavailable { .. })) {
+        if matches!(
+            submitted,
+            Ok(Enqueued::Created | Enqueued::Replayed) | Err(StoreError::Unavailable { .. })
+        ) {
             self.uploads.keep();
         }
-        submitted?;
-        let source = if matches!(self.items.first(), Some(NewItem { source: ItemSource::Url(_) })) {
-            "url"
-        } else {
-            "upload"
-        };
+        if let Enqueued::Repeated(first) = submitted? {
+            tracing::info!(job = %first, "a request was repeated");
+            return Ok(Submitted { id: first, repeated: true });
+        }
+        let source =
+            if matches!(self.items.first(), Some(NewItem { source: ItemSource::Url(_), .. })) {
+                "url"
+            } else {
+                "upload"
+            };
         metrics::counter!(
             names::JOBS_SUBMITTED_TOTAL, "model" => job.model.to_string(), "source" => source
         )
         .increment(1);
         tracing::info!(job = %job.id, model = %job.model, images = self.items.len(), "job submitted");
-        Ok(job.id)
+        Ok(Submitted { id: job.id, repeated: false })
     }
 }
 

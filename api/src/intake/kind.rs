@@ -18,8 +18,19 @@ pub(crate) enum BodyKind {
 }
 
 impl BodyKind {
-    /// The kind that the request's headers announce.
-    pub(crate) fn of(request: &HttpRequest) -> Result<Self, Problem> {
+    /// The kind that the request's headers announce, unless they announce
+    /// more bytes than it may have.
+    pub(crate) fn announced(
+        request: &HttpRequest,
+        settings: &ApiSettings,
+    ) -> Result<Self, Problem> {
+        let kind = Self::of(request)?;
+        admit(request, kind.limit(settings))?;
+        Ok(kind)
+    }
+
+    /// The kind of body that the request's headers announce.
+    fn of(request: &HttpRequest) -> Result<Self, Problem> {
         if request.headers().get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
             let detail = "Send the body as it is: content codings are not read here.";
             return Err(Problem::new(Code::UnsupportedMedia, detail));
@@ -55,7 +66,7 @@ impl BodyKind {
 }
 
 /// Refuses a body that says it is too long, before any of it is read.
-pub(crate) fn admit(request: &HttpRequest, (limit, code): (u64, Code)) -> Result<(), Problem> {
+fn admit(request: &HttpRequest, (limit, code): (u64, Code)) -> Result<(), Problem> {
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     match announced.and_then(|value| value.parse::<u64>().ok()) {
         Some(length) if length > limit => Err(overlong(limit, code)),

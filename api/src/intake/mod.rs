@@ -9,6 +9,7 @@
 mod body;
 mod choice;
 mod draft;
+mod fingerprint;
 mod form;
 mod json;
 mod kind;
@@ -18,7 +19,10 @@ mod receive;
 mod uploads;
 
 pub(crate) use choice::default_model;
+pub(crate) use draft::Submitted;
+pub(crate) use fingerprint::Fingerprint;
 pub(crate) use form::{MultipartJob, RawImage};
 pub(crate) use json::JsonJob;
+pub(crate) use kind::BodyKind;
 pub(crate) use options::SubmitQuery;
 pub(crate) use receive::receive;

@@ -31,7 +31,7 @@ pub(crate) async fn read(
 ) -> Result<(), Problem> {
     let limit = BodyKind::Multipart.limit(settings);
     let malformed = |error| malformed(&error, overlong(limit.0, limit.1));
-    let mut form = Multipart::new(headers, bounded(payload, limit.0));
+    let mut form = Multipart::new(headers, bounded(payload, limit.0, settings.upload_within));
     while let Some(mut field) = form.try_next().await.map_err(malformed)? {
         let part = Part::named(field.name().unwrap_or_default())?;
         let most = part.limit(settings);

@@ -1,7 +1,7 @@
 //! What a caller may choose for a job, wherever in the request it stands.
 
 use aisle_shared::domain::{ModelName, Priority};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::IntoParams;
 
@@ -12,8 +12,9 @@ use crate::view;
 /// with every answer, so it is no place for images.
 const MAX_METADATA_BYTES: usize = 16 * 1024;
 
-/// A caller's choices; what is not chosen has a default.
-#[derive(Debug, Default)]
+/// A caller's choices; what is not chosen has a default. As JSON they are part
+/// of a request's fingerprint.
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Options {
     /// The model to run.
     pub(crate) model: Option<ModelName>,

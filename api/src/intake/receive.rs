@@ -8,7 +8,8 @@ use bytes::Bytes;
 
 use super::body::{bounded, broken, collect};
 use super::draft::Draft;
-use super::kind::{BodyKind, admit, overlong};
+use super::fingerprint::Fingerprint;
+use super::kind::{BodyKind, overlong};
 use super::{json, multipart};
 use crate::context::Context;
 use crate::problem::{Code, Problem};
@@ -16,19 +17,19 @@ use crate::problem::{Code, Problem};
 /// How long a request waits for its turn to be read.
 const TURN: Duration = Duration::from_secs(5);
 
-/// Reads a request's body into a draft, its images stored.
+/// Reads a request's body of that kind into a draft, its images stored and
+/// noted in the fingerprint.
 pub(crate) async fn receive<'a>(
     context: &'a Context,
     request: &HttpRequest,
     payload: Payload,
+    (kind, fingerprint): (BodyKind, Option<Fingerprint>),
 ) -> Result<Draft<'a>, Problem> {
-    let kind = BodyKind::of(request)?;
-    admit(request, kind.limit(context.settings()))?;
     let Ok(Ok(_turn)) = tokio::time::timeout(TURN, context.uploads.acquire()).await else {
         let detail = "Too many uploads are being read; try again.";
         return Err(Problem::new(Code::TooBusy, detail).retry_after(TURN));
     };
-    let mut draft = Draft::new(context);
+    let mut draft = Draft::new(context, fingerprint);
     match kind {
         BodyKind::Multipart => {
             multipart::read(request.headers(), payload, context.settings(), &mut draft).await?;
@@ -41,6 +42,6 @@ pub(crate) async fn receive<'a>(
 
 async fn whole(context: &Context, payload: Payload, kind: BodyKind) -> Result<Bytes, Problem> {
     let (limit, code) = kind.limit(context.settings());
-    let body = collect(bounded(payload, limit)).await;
+    let body = collect(bounded(payload, limit, context.settings().upload_within)).await;
     body.map_err(|error| broken(&error, overlong(limit, code)))
 }

@@ -27,10 +27,28 @@ pub(crate) struct ProblemBody<'a> {
     pub(crate) code: Code,
     /// Names this request in the service's log.
     pub(crate) request_id: &'a str,
+    /// Whose limit was reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, inline)]
+    pub(crate) scope: Option<Scope>,
+    /// The policies of `RateLimit-Policy` that the request violates.
+    #[serde(rename = "violated-policies", skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false, example = json!(["default"]))]
+    pub(crate) violated_policies: &'a [&'static str],
     /// Each place that is wrong, where it can be named.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(required = false)]
     pub(crate) errors: &'a [FieldError],
+}
+
+/// Whose limit is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Scope {
+    /// The caller's own.
+    Tenant,
+    /// That of all callers together.
+    Service,
 }
 
 /// One wrong place of a request.

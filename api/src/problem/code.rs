@@ -40,6 +40,7 @@ codes! {
     InvalidRequest      "invalid_request"        BAD_REQUEST            "The request's body is not as the document says.";
     InvalidQuery        "invalid_query"          BAD_REQUEST            "The query is not as the document says.";
     InvalidCursor       "invalid_cursor"         BAD_REQUEST            "The cursor is none that a list has returned.";
+    InvalidIdempotencyKey "invalid_idempotency_key" BAD_REQUEST         "The Idempotency-Key is none.";
     NoImages            "no_images"              BAD_REQUEST            "The job has no image.";
     EmptyImage          "empty_image"            BAD_REQUEST            "The image has no bytes.";
     Unauthenticated     "unauthenticated"        UNAUTHORIZED           "An API key is needed.";
@@ -51,6 +52,7 @@ codes! {
     MethodNotAllowed    "method_not_allowed"     METHOD_NOT_ALLOWED     "The address does not take this method.";
     UploadTooSlow       "upload_too_slow"        REQUEST_TIMEOUT        "The request's body came too slowly.";
     JobAlreadyEnded     "job_already_ended"      CONFLICT               "The job has ended and cannot be canceled.";
+    IdempotencyInProgress "idempotency_in_progress" CONFLICT            "The first request with this Idempotency-Key has not ended yet.";
     JobGone             "job_gone"               GONE                   "The job was deleted or outlived its retention.";
     BodyTooLarge        "body_too_large"         PAYLOAD_TOO_LARGE      "The request is larger than allowed.";
     TooLarge            "too_large"              PAYLOAD_TOO_LARGE      "The image has more bytes than allowed.";
@@ -64,20 +66,40 @@ codes! {
     UnknownModel        "unknown_model"          UNPROCESSABLE_ENTITY   "No worker has announced this model.";
     InvalidTopK         "invalid_top_k"          UNPROCESSABLE_ENTITY   "The model does not have that many labels, or none were asked for.";
     TooManyWrongKeys    "too_many_wrong_keys"    TOO_MANY_REQUESTS      "Too many wrong API keys came from this address.";
+    IdempotencyKeyReused "idempotency_key_reused" UNPROCESSABLE_ENTITY  "The Idempotency-Key was used for another request.";
+    RateLimited         "rate_limited"           TOO_MANY_REQUESTS      "More requests came than may come.";
+    QueueFull           "queue_full"             TOO_MANY_REQUESTS      "As many images wait as may wait.";
     Internal            "internal"               INTERNAL_SERVER_ERROR  "Something failed on our side.";
     StoreUnavailable    "store_unavailable"      SERVICE_UNAVAILABLE    "The store does not answer.";
-    QueueFull           "queue_full"             SERVICE_UNAVAILABLE    "As many images wait as may wait.";
+    UploadsFull         "uploads_full"           SERVICE_UNAVAILABLE    "As many bytes of images wait as may wait.";
+    StoreFull           "store_full"             SERVICE_UNAVAILABLE    "Too little memory or disk is left to take more in.";
+    IntakeClosed        "intake_closed"          SERVICE_UNAVAILABLE    "An operator has closed the intake.";
     TooBusy             "too_busy"               SERVICE_UNAVAILABLE    "As many uploads are being read as may be read.";
     NoModel             "no_model"               SERVICE_UNAVAILABLE    "No model has been announced yet.";
     NotReady            "not_ready"              SERVICE_UNAVAILABLE    "The service is not ready.";
 }
 
 impl Code {
+    /// Whether it refuses a job that would be taken in at another time.
+    pub(crate) const fn is_refusal(self) -> bool {
+        matches!(
+            self,
+            Self::RateLimited
+                | Self::QueueFull
+                | Self::UploadsFull
+                | Self::StoreFull
+                | Self::IntakeClosed
+                | Self::TooBusy
+        )
+    }
+
     /// The problem's type as a URI: the registered one of IANA's HTTP problem
     /// types where there is one.
     pub(crate) fn type_uri(self) -> String {
         if self.status() == StatusCode::SERVICE_UNAVAILABLE {
             "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity".to_owned()
+        } else if self == Self::RateLimited {
+            "https://iana.org/assignments/http-problem-types#quota-exceeded".to_owned()
         } else {
             format!("urn:problem-type:aisle:{}", self.as_str())
         }
@@ -124,7 +146,7 @@ mod tests {
 
     #[test]
     fn no_capacity_is_the_registered_problem_type() {
-        assert!(Code::QueueFull.type_uri().ends_with("#temporary-reduced-capacity"));
+        assert!(Code::TooBusy.type_uri().ends_with("#temporary-reduced-capacity"));
         assert_eq!(Code::JobGone.type_uri(), "urn:problem-type:aisle:job_gone");
     }
 }

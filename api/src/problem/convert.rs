@@ -5,12 +5,15 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use aisle_shared::blob::BlobError;
 use aisle_shared::domain::{ErrorCode, ItemError};
-use aisle_shared::store::StoreError;
+use aisle_shared::store::{Cap, StoreError};
 
-use super::{Code, Problem};
+use super::{Code, Problem, Scope};
 
-/// When to come back to a queue that is full.
-const QUEUE_RETRY: Duration = Duration::from_secs(10);
+/// When to come back to an intake that is closed: nobody knows.
+const CLOSED_RETRY: Duration = Duration::from_secs(30);
+
+/// When to come back to a disk that is full.
+const FULL_RETRY: Duration = Duration::from_secs(10);
 
 /// When to come back to storage that does not answer.
 const STORAGE_RETRY: Duration = Duration::from_secs(1);
@@ -24,9 +27,25 @@ impl From<StoreError> for Problem {
                     .retry_after(after)
                     .caused_by(error)
             }
-            StoreError::Full { limit, .. } => {
-                let detail = format!("{limit} images may wait at once; try again later.");
-                Self::new(Code::QueueFull, detail).retry_after(QUEUE_RETRY).caused_by(error)
+            StoreError::Full { cap, limit, retry_after, .. } => {
+                full(cap, limit).retry_after(retry_after).caused_by(error)
+            }
+            StoreError::Closed => {
+                let detail = "The intake is closed for now; what was taken in goes on.";
+                Self::new(Code::IntakeClosed, detail).retry_after(CLOSED_RETRY)
+            }
+            StoreError::Exhausted { retry_after, .. } => {
+                let detail = "Too little room is left to take more in; try again later.";
+                Self::new(Code::StoreFull, detail).retry_after(retry_after).caused_by(error)
+            }
+            StoreError::KeyReused => {
+                let detail = "This Idempotency-Key stands for a request with other content; \
+                              take a new key for a new request.";
+                Self::new(Code::IdempotencyKeyReused, detail)
+            }
+            StoreError::KeyInProgress => {
+                let detail = "The job of this Idempotency-Key is still being written.";
+                Self::new(Code::IdempotencyInProgress, detail).retry_after(STORAGE_RETRY)
             }
             StoreError::NotFound => Self::new(Code::JobNotFound, "There is no job of that id."),
             StoreError::Stale
@@ -37,8 +56,30 @@ impl From<StoreError> for Problem {
     }
 }
 
+fn full(cap: Cap, limit: u64) -> Problem {
+    match cap {
+        Cap::TenantItems => {
+            let detail = format!("{limit} of your images may wait at once; try again later.");
+            Problem::new(Code::QueueFull, detail).within(Scope::Tenant)
+        }
+        Cap::Items => {
+            let detail =
+                format!("{limit} images of all callers may wait at once; try again later.");
+            Problem::new(Code::QueueFull, detail).within(Scope::Service)
+        }
+        Cap::UploadBytes => {
+            let detail = format!("{limit} bytes of images may wait at once; try again later.");
+            Problem::new(Code::UploadsFull, detail).within(Scope::Service)
+        }
+    }
+}
+
 impl From<BlobError> for Problem {
     fn from(error: BlobError) -> Self {
+        if matches!(error, BlobError::Full(_)) {
+            let detail = "Too little room is left for images; try again later.";
+            return Self::new(Code::StoreFull, detail).retry_after(FULL_RETRY).caused_by(error);
+        }
         Self::new(Code::StoreUnavailable, "The image could not be stored; try again.")
             .retry_after(STORAGE_RETRY)
             .caused_by(error)

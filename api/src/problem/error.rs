@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 
-use super::{Code, FieldError, ProblemBody};
+use super::{Code, FieldError, ProblemBody, Scope};
 
 /// A problem on its way to the caller.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ struct Inner {
     code: Code,
     detail: String,
     errors: Vec<FieldError>,
+    scope: Option<Scope>,
+    violated: Vec<&'static str>,
     retry_after: Option<Duration>,
     allow: Option<HeaderValue>,
     challenge: Option<String>,
@@ -33,6 +35,8 @@ impl Problem {
             code,
             detail: detail.into(),
             errors: Vec::new(),
+            scope: None,
+            violated: Vec::new(),
             retry_after: None,
             allow: None,
             challenge: None,
@@ -63,6 +67,18 @@ impl Problem {
     /// Says when to try again.
     pub(crate) fn retry_after(mut self, after: Duration) -> Self {
         self.0.retry_after = Some(after);
+        self
+    }
+
+    /// Says whose limit was reached.
+    pub(crate) fn within(mut self, scope: Scope) -> Self {
+        self.0.scope = Some(scope);
+        self
+    }
+
+    /// Says which policy of `RateLimit-Policy` was violated.
+    pub(crate) fn violating(mut self, policy: &'static str) -> Self {
+        self.0.violated.push(policy);
         self
     }
 
@@ -100,6 +116,11 @@ impl Problem {
     }
 }
 
+/// Seconds as `Retry-After` has them: at least one, and never too early.
+fn whole_seconds(after: Duration) -> u64 {
+    u64::try_from(after.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX).max(1)
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.0.code.as_str(), self.0.detail)
@@ -124,11 +145,13 @@ impl ResponseError for Problem {
             code: inner.code,
             request_id: &inner.request_id,
             errors: &inner.errors,
+            scope: inner.scope,
+            violated_policies: &inner.violated,
         };
         let mut response = HttpResponse::build(self.status_code());
         response.insert_header((CONTENT_TYPE, "application/problem+json"));
         if let Some(after) = inner.retry_after {
-            response.insert_header((RETRY_AFTER, after.as_secs().max(1)));
+            response.insert_header((RETRY_AFTER, whole_seconds(after)));
         }
         if let Some(allow) = &inner.allow {
             response.insert_header((ALLOW, allow.clone()));

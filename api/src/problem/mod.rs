@@ -10,7 +10,7 @@ mod convert;
 mod document;
 mod error;
 
-pub(crate) use body::{FieldError, ProblemBody};
+pub(crate) use body::{FieldError, ProblemBody, Scope};
 pub(crate) use code::Code;
 pub(crate) use document::{described, problems};
 pub(crate) use error::Problem;

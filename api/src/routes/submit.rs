@@ -10,14 +10,15 @@ use super::answer;
 use super::read::PAGE;
 use crate::caller::Caller;
 use crate::context::Context;
-use crate::http::{PREFERENCE_APPLIED, Params, Prefer};
-use crate::intake::{self, JsonJob, MultipartJob, RawImage, SubmitQuery};
+use crate::http::{IDEMPOTENCY_REPLAYED, IdempotencyKey, PREFERENCE_APPLIED, Params, Prefer};
+use crate::intake::{self, Fingerprint, JsonJob, MultipartJob, RawImage, SubmitQuery, Submitted};
 use crate::problem::{Problem, problems};
 use crate::view::Job;
-use crate::{lookup, wait};
+use crate::{admission, lookup, wait};
 
 problems!(SubmitProblems:
-    InvalidRequest, InvalidQuery, NoImages, EmptyImage, UploadTooSlow, BodyTooLarge, TooLarge,
+    InvalidRequest, InvalidQuery, InvalidIdempotencyKey, IdempotencyInProgress,
+    IdempotencyKeyReused, JobGone, RateLimited, IntakeClosed, UploadsFull, StoreFull, NoImages, EmptyImage, UploadTooSlow, BodyTooLarge, TooLarge,
     TooManyPixels, TooManyImages, UnsupportedMedia, UnsupportedType, Truncated, Undecodable,
     UrlNotAllowed, UnknownModel, InvalidTopK, Internal, StoreUnavailable, QueueFull, TooBusy,
     NoModel);
@@ -39,6 +40,12 @@ problems!(SubmitProblems:
         ("Prefer" = Option<String>, Header, nullable = false, description = "`wait=n` answers with \
             the ended job if it ends within n seconds (1 to 60); `respond-async` answers at once, \
             which is also the default (RFC 7240).", example = "wait=10"),
+        ("Idempotency-Key" = Option<String>, Header, nullable = false, min_length = 1,
+            max_length = 255, description = "Your own name for this request, such as a UUID, in \
+            quotation marks or without: sent again with the same content within 24 hours, it \
+            answers with the job that it made the first time \
+            (draft-ietf-httpapi-idempotency-key-header-07).",
+            example = "8e03978e-40d5-43dd-bc93-6894a57f9324"),
     ),
     request_body(content(
         (MultipartJob = "multipart/form-data"),
@@ -60,6 +67,11 @@ problems!(SubmitProblems:
             ("Retry-After" = u32, description = "Seconds after which the job is worth a look."),
             ("ETag" = String, description = "Names this state of the job."),
             ("Preference-Applied" = String, description = "`respond-async` if it was preferred."),
+            ("Idempotency-Replayed" = bool, description = "`true` where an earlier request of \
+                the same key had made the job."),
+            ("RateLimit-Policy" = String, description = "How often you may submit, where that is \
+                limited (draft-ietf-httpapi-ratelimit-headers-10)."),
+            ("RateLimit" = String, description = "What is left of that."),
         ), links(
             ("read" = (operation_id = "readJob", parameters(("id" = "$response.body#/id")))),
             ("cancel" = (operation_id = "cancelJob", parameters(("id" = "$response.body#/id")))),
@@ -81,12 +93,17 @@ pub(crate) async fn submit(
     context: Data<Context>,
     prefer: Prefer,
     query: Params<SubmitQuery>,
+    IdempotencyKey(key): IdempotencyKey,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
+    let kind = admission::admit(&context, &caller, &request).await?;
     let options = query.0.into_options()?;
-    let draft = intake::receive(&context, &request, payload).await?;
-    let id = draft.submit(&caller, options).await?;
+    let method = request.method().as_str();
+    let fingerprint =
+        key.is_some().then(|| Fingerprint::new(method, request.path(), &caller.tenant));
+    let draft = intake::receive(&context, &request, payload, (kind, fingerprint)).await?;
+    let Submitted { id, repeated } = draft.submit(&caller, options, key).await?;
     let max = context.settings().wait_max;
     let ended = |job: &domain::Job| job.status.is_terminal();
     let job = wait::until(&context, &caller, &id, prefer.wait(max), ended).await?;
@@ -95,6 +112,9 @@ pub(crate) async fn submit(
     let status = if in_time { StatusCode::OK } else { StatusCode::ACCEPTED };
     let mut response = answer::of_job(status, &job);
     response.insert_header((LOCATION, Job::path(&id)));
+    if repeated {
+        response.insert_header((IDEMPOTENCY_REPLAYED, "true"));
+    }
     if let Some(applied) = prefer.applied(max, in_time) {
         response.insert_header((PREFERENCE_APPLIED, applied));
     }

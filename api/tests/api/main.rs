@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod access;
+mod admission;
 #[cfg(test)]
 mod ending;
 #[cfg(test)]

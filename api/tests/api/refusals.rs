@@ -213,7 +213,8 @@ async fn without_a_model_or_room_in_the_queue_callers_are_told_to_come_back() {
     rig.announce(&[MODEL]).await;
     submit_urls(&app, 3).await;
     let answer = send(&app, raw(png())).await;
-    assert_eq!(answer.problem(), (503, "queue_full".to_owned()));
+    assert_eq!(answer.problem(), (429, "queue_full".to_owned()));
+    assert_eq!(answer.json()["scope"], "service");
     assert!(answer.header("retry-after").is_some());
     eventually("refused bytes are removed", || rig.stored_images() == 0).await;
 }

@@ -16,11 +16,14 @@ use actix_web::test::{TestRequest, init_service};
 use aisle_api::{Access, ApiSettings, ApiState, Context};
 use aisle_shared::blob::FileBlobs;
 use aisle_shared::clock::{Clock, ManualClock};
+use aisle_shared::disk::Reserve;
 use aisle_shared::domain::{
     Activation, Classification, ErrorCode, ImageInfo, ItemError, ItemOutcome, KeyText, ModelCard,
     NewApiKey, Prediction, Scope, StageTimings, Timestamp, WorkerCard, WorkerId,
 };
-use aisle_shared::store::{ClaimRequest, Claimed, Keys as _, SqliteOptions, SqliteStore, Store};
+use aisle_shared::store::{
+    ClaimRequest, Claimed, Keys as _, SqliteOptions, SqliteStore, Store, StoreLimits,
+};
 use bytes::Bytes;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -96,12 +99,23 @@ impl Rig {
 
     /// An API without any model, over a store that holds so many items.
     /// Anyone may call.
-    pub(crate) fn bare(mut settings: ApiSettings, max_live_items: u64) -> Self {
+    pub(crate) fn bare(settings: ApiSettings, max_live_items: u64) -> Self {
+        Self::within(settings, StoreLimits::of_items(max_live_items))
+    }
+
+    /// An API without any model, over a store with these limits.
+    pub(crate) fn within(mut settings: ApiSettings, limits: StoreLimits) -> Self {
         settings.access = Access::Open;
         let folder = tempfile::tempdir().unwrap();
         let clock = ManualClock::at(Timestamp::now());
         let path = folder.path().join("aisle.db");
-        let options = SqliteOptions { path, max_live_items, clock: Clock::Manual(clock.clone()) };
+        let options = SqliteOptions {
+            path,
+            limits,
+            reserve: Reserve::NONE,
+            ballast: 0,
+            clock: Clock::Manual(clock.clone()),
+        };
         let store = Arc::new(SqliteStore::open(options).unwrap());
         let blobs = Arc::new(FileBlobs::open(folder.path().join("blobs")).unwrap());
         let metrics = Arc::new(|| "aisle_up 1\n".to_owned());
@@ -136,7 +150,16 @@ impl Rig {
     pub(crate) async fn app(
         &self,
     ) -> impl Service<Request, Response = ServiceResponse<BoxBody>, Error = actix_web::Error> {
-        init_service(aisle_api::app(Context::new(self.state.clone(), self.shutdown.clone()))).await
+        self.app_over(self.state.clone()).await
+    }
+
+    /// The API over another state.
+    pub(crate) async fn app_over(
+        &self,
+        state: ApiState,
+    ) -> impl Service<Request, Response = ServiceResponse<BoxBody>, Error = actix_web::Error> + use<>
+    {
+        init_service(aisle_api::app(Context::new(state, self.shutdown.clone()))).await
     }
 
     pub(crate) async fn claim(&self, max: usize) -> Vec<Claimed> {

@@ -6,6 +6,7 @@ mod keys;
 mod models;
 mod openapi;
 mod serve;
+mod switch;
 
 use anyhow::Context;
 
@@ -26,6 +27,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Keys(command) => wait_for(keys::run(command)),
         Command::Openapi => openapi::run(),
         Command::Health(args) => wait_for(health::run(&args)),
+        Command::Intake(args) => wait_for(switch::intake(args)),
+        Command::Queue(args) => wait_for(switch::queue(args)),
     }
 }
 

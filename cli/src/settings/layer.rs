@@ -121,6 +121,42 @@ pub(crate) struct Layer {
     #[arg(value_parser = GivenParser, default_value = "1000000")]
     pub(crate) max_queue_items: Option<Given>,
 
+    /// Images of one tenant that may wait or run at once. Without it, as many
+    /// as of all tenants together.
+    #[arg(long, env = "AISLE_MAX_TENANT_ITEMS", value_name = "NUMBER", hide_short_help = true)]
+    #[arg(value_parser = GivenParser)]
+    pub(crate) max_tenant_items: Option<Given>,
+
+    /// Mebibytes of uploaded images that may wait or run at once, over all
+    /// jobs, 1 to 1000000000.
+    #[arg(long, env = "AISLE_MAX_WAITING_MIB", value_name = "NUMBER", hide_short_help = true)]
+    #[arg(value_parser = GivenParser, default_value = "16384")]
+    pub(crate) max_waiting_mib: Option<Given>,
+
+    /// Jobs that one tenant may submit a minute, up to 1000000; 0 for as many
+    /// as it likes.
+    #[arg(long, env = "AISLE_RATE_PER_MINUTE", value_name = "NUMBER", hide_short_help = true)]
+    #[arg(value_parser = GivenParser, default_value = "0")]
+    pub(crate) rate_per_minute: Option<Given>,
+
+    /// Seconds within which a request's body must have come, 1 to 3600.
+    #[arg(long, env = "AISLE_UPLOAD_SECONDS", value_name = "NUMBER", hide_short_help = true)]
+    #[arg(value_parser = GivenParser, default_value = "60")]
+    pub(crate) upload_seconds: Option<Given>,
+
+    /// Mebibytes of a disk that new jobs leave free: of the embedded store's,
+    /// and of that of uploads in files. Without it, 1024 or 5 % of the disk,
+    /// whichever is more; 0 for none.
+    #[arg(long, env = "AISLE_MIN_FREE_MIB", value_name = "NUMBER", hide_short_help = true)]
+    #[arg(value_parser = GivenParser)]
+    pub(crate) min_free_mib: Option<Given>,
+
+    /// Mebibytes of a file beside the embedded store that is emptied when the
+    /// disk is full, so that work can still end, up to 65536; 0 for none.
+    #[arg(long, env = "AISLE_BALLAST_MIB", value_name = "NUMBER", hide_short_help = true)]
+    #[arg(value_parser = GivenParser, default_value = "64")]
+    pub(crate) ballast_mib: Option<Given>,
+
     /// Seconds that a stopping process gives the work in hand before it
     /// hands it back, 1 to 600.
     #[arg(long, env = "AISLE_GRACE_SECONDS", value_name = "NUMBER", hide_short_help = true)]
@@ -190,7 +226,9 @@ impl Layer {
         }
         stronger_of! {
             listen auth tls_cert tls_key store data models default_model ort_lib blobs provider threads max_batch
-            batch_wait_ms lease_seconds retention_hours max_attempts max_queue_items grace_seconds
+            batch_wait_ms lease_seconds retention_hours max_attempts max_queue_items
+            max_tenant_items max_waiting_mib rate_per_minute upload_seconds min_free_mib
+            ballast_mib grace_seconds
             admin_listen log_format log danger_open danger_allow_private_networks
             danger_allow_volatile_redis
         }

@@ -6,13 +6,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aisle_api::Access;
+use aisle_shared::disk::Reserve;
 use aisle_shared::domain::ModelName;
+use aisle_shared::store::StoreLimits;
 use aisle_worker::Provider;
 use clap::Args;
 
 use super::given::Given;
 use super::problem::place;
 use super::{BlobsSetting, Layer, LogSetting, Problems, StoreSetting, file, values};
+
+/// Bytes of a mebibyte.
+const MIB: u64 = 1024 * 1024;
 
 /// Settings as the command line gives them.
 #[derive(Debug, Clone, Default, Args)]
@@ -53,7 +58,11 @@ pub(crate) struct Settings {
     pub(crate) lease: Duration,
     pub(crate) retention: Duration,
     pub(crate) max_attempts: u32,
-    pub(crate) max_queue_items: u64,
+    pub(crate) limits: StoreLimits,
+    pub(crate) rate_per_minute: u32,
+    pub(crate) upload_within: Duration,
+    pub(crate) reserve: Reserve,
+    pub(crate) ballast: u64,
     pub(crate) grace: Duration,
     pub(crate) admin_listen: Option<SocketAddr>,
     pub(crate) log_format: LogSetting,
@@ -114,6 +123,12 @@ impl Settings {
         let retention_hours = read!(retention_hours, values::within(1..=8760));
         let max_attempts = read!(max_attempts, values::within(1..=20));
         let max_queue_items = read!(max_queue_items, values::within(1..=1_000_000_000));
+        let max_tenant_items = read!(max_tenant_items, values::within(1..=1_000_000_000));
+        let max_waiting_mib = read!(max_waiting_mib, values::within(1..=1_000_000_000));
+        let rate_per_minute = read!(rate_per_minute, values::within(0..=1_000_000));
+        let upload_seconds = read!(upload_seconds, values::within(1..=3600));
+        let min_free_mib = read!(min_free_mib, values::within(0..=1_000_000_000));
+        let ballast_mib = read!(ballast_mib, values::within(0..=65_536));
         let grace_seconds = read!(grace_seconds, values::within(1..=600));
         let admin_listen = read!(admin_listen, values::address);
         let log_format = read!(log_format, values::log_format);
@@ -148,7 +163,15 @@ impl Settings {
             lease: Duration::from_secs(lease_seconds?),
             retention: Duration::from_secs(3600 * retention_hours?),
             max_attempts: max_attempts?,
-            max_queue_items: max_queue_items?,
+            limits: StoreLimits {
+                items: max_queue_items?,
+                tenant_items: max_tenant_items.unwrap_or(u64::MAX),
+                upload_bytes: MIB * max_waiting_mib?,
+            },
+            rate_per_minute: rate_per_minute?,
+            upload_within: Duration::from_secs(upload_seconds?),
+            reserve: min_free_mib.map_or(Reserve::USUAL, |mib: u64| Reserve::of_bytes(MIB * mib)),
+            ballast: MIB * ballast_mib?,
             grace: Duration::from_secs(grace_seconds?),
             admin_listen,
             log_format: log_format?,

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::aged::Walk;
 use super::{BlobError, BlobStore};
+use crate::disk::Reserve;
 use crate::domain::{ItemRef, JobId, Timestamp};
 
 /// Times that a put makes the job's folder anew when a concurrent delete
@@ -29,6 +30,7 @@ const PUT_ATTEMPTS: u32 = 10;
 pub struct FileBlobs {
     folder: Arc<Folder>,
     walk: Arc<Mutex<Walk>>,
+    reserve: Reserve,
 }
 
 /// The paths of blobs, and what is done to them.
@@ -44,9 +46,15 @@ impl FileBlobs {
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, BlobError> {
         let folder = Folder(folder.into());
         folder.prepare().map_err(|error| {
-            BlobError(format!("{} cannot be used: {error}", folder.0.display()))
+            BlobError::Unavailable(format!("{} cannot be used: {error}", folder.0.display()))
         })?;
-        Ok(Self { folder: Arc::new(folder), walk: Arc::default() })
+        Ok(Self { folder: Arc::new(folder), walk: Arc::default(), reserve: Reserve::NONE })
+    }
+
+    /// The same, with so much of the disk left free.
+    #[must_use]
+    pub fn leaving(self, reserve: Reserve) -> Self {
+        Self { reserve, ..self }
     }
 
     async fn blocking<T: Send + 'static>(
@@ -55,12 +63,24 @@ impl FileBlobs {
     ) -> Result<T, BlobError> {
         let folder = Arc::clone(&self.folder);
         let done = tokio::task::spawn_blocking(move || act(&folder)).await;
-        done.map_err(io::Error::from).flatten().map_err(|error| BlobError(error.to_string()))
+        done.map_err(io::Error::from).flatten().map_err(|error| {
+            let is_full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+            let detail = error.to_string();
+            if is_full { BlobError::Full(detail) } else { BlobError::Unavailable(detail) }
+        })
     }
 }
 
 #[async_trait]
 impl BlobStore for FileBlobs {
+    async fn admits(&self) -> Result<(), BlobError> {
+        let reserve = self.reserve;
+        match self.blocking(move |folder| reserve.breach(&folder.0)).await? {
+            None => Ok(()),
+            Some(detail) => Err(BlobError::Full(detail)),
+        }
+    }
+
     async fn put(&self, item: ItemRef, bytes: Bytes) -> Result<(), BlobError> {
         self.blocking(move |folder| folder.put(item, &bytes)).await
     }

@@ -21,14 +21,26 @@ pub use redis::RedisBlobs;
 /// How long an upload may wait for its job before it is garbage.
 pub const ORPHAN_AGE: Duration = Duration::from_secs(15 * 60);
 
-/// Why a blob was not stored, read or removed.
+/// Why a blob was not stored, read or removed; each with words for the log.
 #[derive(Debug, thiserror::Error)]
-#[error("the blob store is unavailable: {0}")]
-pub struct BlobError(pub String);
+pub enum BlobError {
+    /// The blob store did not do it.
+    #[error("the blob store is unavailable: {0}")]
+    Unavailable(String),
+    /// There is no room for more.
+    #[error("the blob store is full: {0}")]
+    Full(String),
+}
 
 /// Where uploaded bytes are kept.
 #[async_trait]
 pub trait BlobStore: Send + Sync + 'static {
+    /// Whether there is room for more than what is here. Costs no round trip.
+    ///
+    /// # Errors
+    /// [`BlobError::Full`] where there is none.
+    async fn admits(&self) -> Result<(), BlobError>;
+
     /// Stores an item's bytes; they survive a crash once this returns.
     ///
     /// # Errors

@@ -48,6 +48,11 @@ impl RedisBlobs {
 
 #[async_trait]
 impl BlobStore for RedisBlobs {
+    async fn admits(&self) -> Result<(), BlobError> {
+        // The store on the same server looks at its memory.
+        Ok(())
+    }
+
     async fn put(&self, item: ItemRef, bytes: Bytes) -> Result<(), BlobError> {
         let mut put = cmd("SET");
         put.arg(Shard::of(&item.job).blob(item)).arg(bytes.as_ref());
@@ -90,6 +95,11 @@ fn patience(bytes: usize) -> Duration {
 
 impl From<StoreError> for BlobError {
     fn from(error: StoreError) -> Self {
-        Self(error.to_string())
+        let detail = error.to_string();
+        if matches!(error, StoreError::Exhausted { .. }) {
+            Self::Full(detail)
+        } else {
+            Self::Unavailable(detail)
+        }
     }
 }

@@ -21,6 +21,8 @@ pub enum ItemSource {
 pub struct NewItem {
     /// Where its image is.
     pub source: ItemSource,
+    /// Bytes of its upload, counted until it has ended; 0 for a URL.
+    pub bytes: u64,
 }
 
 /// One category for an image.

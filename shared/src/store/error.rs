@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::{Cap, Resource};
+
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -14,14 +16,39 @@ pub enum StoreError {
         /// When to ask again.
         retry_after: Duration,
     },
-    /// As many items wait as the store may hold. Nothing was written.
-    #[error("the queue is full: {live} items wait, {limit} are allowed")]
+    /// As much waits as the store may hold. Nothing was written.
+    #[error("the queue is full ({cap:?}): {live} wait, {limit} are allowed")]
     Full {
-        /// Items that have not ended.
+        /// What is full.
+        cap: Cap,
+        /// Items, or bytes of uploads, that wait.
         live: u64,
         /// The limit set.
         limit: u64,
+        /// When there should be room, by how fast items end now.
+        retry_after: Duration,
     },
+    /// An operator has closed the intake. Nothing was written.
+    #[error("the intake is closed")]
+    Closed,
+    /// The server or the host has too little left to take more in. Nothing
+    /// was written; what is there goes on.
+    #[error("too little is left of {resource:?}: {detail}")]
+    Exhausted {
+        /// What there is too little of.
+        resource: Resource,
+        /// For the log.
+        detail: String,
+        /// When to ask again.
+        retry_after: Duration,
+    },
+    /// The caller's key stands for another request. Nothing was written.
+    #[error("the key was used for another request")]
+    KeyReused,
+    /// The caller's key stands for a job that is still being written.
+    /// Nothing was written.
+    #[error("the key's job is still being written")]
+    KeyInProgress,
     /// Nothing of that id, or another tenant's.
     #[error("no such thing")]
     NotFound,

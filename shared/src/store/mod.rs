@@ -6,6 +6,7 @@
 //! item moved by someone who does not hold its lease (but for the reaper,
 //! once the lease has expired), a terminal job or item moved at all.
 
+mod drain;
 mod error;
 mod keys;
 mod limits;
@@ -20,7 +21,7 @@ use std::time::Duration;
 
 pub use error::StoreError;
 pub use keys::{Keys, MAX_KEYS};
-pub use limits::Limits;
+pub use limits::{Cap, Limits, Rate, Resource, StoreLimits, Switch, Switches, Taken};
 pub use redis::{RedisOptions, RedisStore};
 pub(crate) use redis::{Server as RedisServer, Shard};
 pub use sqlite::{SqliteOptions, SqliteStore};

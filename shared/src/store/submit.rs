@@ -23,6 +23,9 @@ pub async fn submit(
         return Err(StoreError::Invalid("a job has at most 10,000 items"));
     }
     let enqueued = store.open(job, total).await?;
+    if matches!(enqueued, Enqueued::Repeated(_)) {
+        return Ok(enqueued);
+    }
     let mut first = 0;
     for chunk in items.chunks(MAX_ITEMS_PER_CALL) {
         let appended = store.append(&job.id, first, chunk).await;

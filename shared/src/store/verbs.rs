@@ -34,6 +34,9 @@ pub enum Enqueued {
     Created,
     /// A job of that id was there already; nothing was written.
     Replayed,
+    /// The caller's key had made another job of the same request; nothing
+    /// was written. That job may be gone by now.
+    Repeated(JobId),
 }
 
 /// A worker's wish for work.
@@ -248,10 +251,16 @@ pub trait Store: Webhooks + Keys + Limits {
 
     /// Writes a job with all its items (1 to
     /// [`MAX_ITEMS_PER_CALL`](super::MAX_ITEMS_PER_CALL)); they are ready at
-    /// once. Repeating with the same id replays.
+    /// once. Repeating with the same id replays. The caller's key is reserved
+    /// in the same step, and remembered for as long as it says, whatever
+    /// becomes of the job; only an aborted job frees it.
     ///
     /// # Errors
-    /// [`StoreError::Full`] when the items would exceed the limit set.
+    /// [`StoreError::Full`] when the items would exceed a limit set,
+    /// [`StoreError::Closed`] and [`StoreError::Exhausted`] when none is
+    /// taken, [`StoreError::KeyReused`] and [`StoreError::KeyInProgress`]
+    /// when the caller's key stands for something else. A repeated job is
+    /// recognised first.
     async fn enqueue(&self, job: &NewJob, items: &[NewItem]) -> Result<Enqueued, StoreError>;
 
     /// Begins a job of `total` items that is filled by [`Store::append`] and
@@ -259,7 +268,7 @@ pub trait Store: Webhooks + Keys + Limits {
     /// ten minutes, it is aborted by [`Store::sweep`].
     ///
     /// # Errors
-    /// [`StoreError::Full`] when the items would exceed the limit set.
+    /// Those of [`Store::enqueue`].
     async fn open(&self, job: &NewJob, total: u32) -> Result<Enqueued, StoreError>;
 
     /// Adds items from place `first` on, at most
@@ -283,7 +292,8 @@ pub trait Store: Webhooks + Keys + Limits {
     /// Hands out up to `max` ready items: highest band first, fair between
     /// tenants inside a band, delayed items promoted when due. An item that
     /// took a worker down comes alone. Counts the attempt, starts the lease,
-    /// moves the job to processing. Items of canceled jobs end here. Never
+    /// moves the job to processing. Items of canceled jobs end here. Hands out
+    /// nothing while [`Switch::Paused`](super::Switch::Paused) is on. Never
     /// waits.
     ///
     /// # Errors

@@ -48,6 +48,8 @@ macro_rules! metrics {
 metrics! {
     HTTP_REQUEST_DURATION_SECONDS = "aisle_http_request_duration_seconds", Kind::Histogram(HTTP),
         "Time from a request to its answer, by method, route and status.";
+    REFUSALS_TOTAL = "aisle_refusals_total", Kind::Counter,
+        "Jobs refused that would be taken in at another time, by reason.";
     JOBS_SUBMITTED_TOTAL = "aisle_jobs_submitted_total", Kind::Counter,
         "Jobs accepted, by model and source.";
     JOBS_FINISHED_TOTAL = "aisle_jobs_finished_total", Kind::Counter,

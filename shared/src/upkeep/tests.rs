@@ -8,11 +8,12 @@ use tempfile::TempDir;
 use super::*;
 use crate::blob::FileBlobs;
 use crate::clock::{Clock, ManualClock};
+use crate::disk::Reserve;
 use crate::domain::{
     ItemRef, ItemSource, JobOptions, ModelName, NewItem, NewJob, Priority, TenantId, Timestamp,
     WorkerId,
 };
-use crate::store::{ClaimRequest, MAX_SOLO_CRASHES, SqliteOptions, SqliteStore};
+use crate::store::{ClaimRequest, MAX_SOLO_CRASHES, SqliteOptions, SqliteStore, StoreLimits};
 
 const LEASE: Duration = Duration::from_secs(10);
 const RETENTION: Duration = Duration::from_secs(3_600);
@@ -32,7 +33,9 @@ impl Rig {
         let clock = ManualClock::at(Timestamp::now());
         let store = SqliteStore::open(SqliteOptions {
             path: folder.path().join("aisle.db"),
-            max_live_items: 1_000,
+            limits: StoreLimits::of_items(1_000),
+            reserve: Reserve::NONE,
+            ballast: 0,
             clock: Clock::Manual(clock.clone()),
         });
         let blobs = FileBlobs::open(folder.path().join("blobs"));
@@ -57,7 +60,11 @@ impl Rig {
             idempotency: None,
             trace: None,
         };
-        self.upkeep.store.enqueue(&job, &[NewItem { source: ItemSource::Upload }]).await.unwrap();
+        self.upkeep
+            .store
+            .enqueue(&job, &[NewItem { source: ItemSource::Upload, bytes: 1 }])
+            .await
+            .unwrap();
         item
     }
 

@@ -16,4 +16,5 @@ mod crash;
 mod keys;
 mod main_job;
 mod provider;
+mod repeats;
 mod secrets;

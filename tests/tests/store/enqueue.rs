@@ -79,7 +79,7 @@ pub(crate) async fn over_the_limit_is_full_and_nothing_is_written(world: &World)
     assert_eq!(store.enqueue(&job(), &items(3)).await.unwrap(), Enqueued::Created);
     let refused = job();
     let full = store.enqueue(&refused, &items(3)).await;
-    assert!(matches!(full, Err(StoreError::Full { live: 3, limit: 5 })), "{full:?}");
+    assert!(matches!(full, Err(StoreError::Full { live: 3, limit: 5, .. })), "{full:?}");
     assert_eq!(store.existing(&[refused.id]).await.unwrap(), []);
     assert_eq!(store.stats().await.unwrap().live, 3);
     assert_eq!(world.claim_all().await.len(), 3);
@@ -126,7 +126,7 @@ pub(crate) async fn sources_reach_the_worker_byte_for_byte(world: &World) {
     let new = job();
     let strange = "https://shop.test/\u{0}/ä?q=\"'\r\n👟\u{feff}".to_owned();
     let sources = [ItemSource::Upload, ItemSource::Url(strange), ItemSource::Url(String::new())];
-    let new_items = sources.clone().map(|source| NewItem { source });
+    let new_items = sources.clone().map(|source| NewItem { source, bytes: 0 });
     world.store.enqueue(&new, &new_items).await.unwrap();
     let claimed: Vec<_> = world.claim_all().await.into_iter().map(|held| held.source).collect();
     assert_eq!(claimed, sources);

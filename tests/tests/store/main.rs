@@ -18,8 +18,10 @@ mod complete;
 mod crashes;
 mod enqueue;
 mod fairness;
+mod idempotency;
 mod large_jobs;
 mod leases;
+mod limits;
 mod model_check;
 mod operators;
 mod read;
@@ -182,6 +184,35 @@ conformance! {
         a_job_is_deleted_on_request,
         a_job_deleted_while_it_runs_is_lost_to_its_workers,
         a_forgotten_job_leaves_nothing_but_a_tombstone,
+    }
+    idempotency {
+        a_key_again_repeats_the_first_job_and_writes_nothing,
+        a_key_for_another_request_is_refused,
+        a_key_is_one_tenants_own,
+        a_key_is_forgotten_when_its_time_is_over,
+        a_key_outlives_its_job,
+        a_key_from_eight_at_once_makes_one_job,
+        a_repeated_key_is_recognised_when_nothing_is_taken_in,
+        a_refused_job_leaves_its_key_free,
+        the_submitter_itself_may_repeat_its_call,
+        a_key_of_a_large_job_waits_until_it_is_sealed,
+        a_large_job_that_was_aborted_frees_its_key,
+        keys_leave_nothing_behind,
+    }
+    limits {
+        a_bucket_gives_its_quota_at_once_and_fills_evenly,
+        a_bucket_is_shared_by_every_handle,
+        buckets_do_not_touch_each_other,
+        forty_at_once_take_no_more_than_the_quota,
+        what_is_full_of_one_tenant_is_not_of_another,
+        waiting_bytes_are_counted_until_their_items_end,
+        bytes_of_large_jobs_are_counted_too,
+        bytes_leave_with_a_job_that_is_deleted_aborted_or_canceled,
+        a_full_store_says_when_there_will_be_room,
+        a_closed_intake_takes_nothing_and_ends_what_it_has,
+        a_paused_queue_hands_nothing_out_until_it_is_resumed,
+        switches_are_seen_by_every_handle,
+        what_would_be_refused_is_told_before,
     }
     waking {
         new_work_wakes_a_worker,

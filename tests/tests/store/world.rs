@@ -151,5 +151,5 @@ pub(crate) fn is_not_found<T>(answer: &Result<T, StoreError>) -> bool {
 }
 
 pub(crate) fn url_item(url: &str) -> NewItem {
-    NewItem { source: aisle_shared::domain::ItemSource::Url(url.to_owned()) }
+    NewItem { source: aisle_shared::domain::ItemSource::Url(url.to_owned()), bytes: 0 }
 }

@@ -168,6 +168,10 @@ impl Recorder {
                 Err(
                     error @ (StoreError::Unavailable { .. }
                     | StoreError::Full { .. }
+                    | StoreError::Exhausted { .. }
+                    | StoreError::Closed
+                    | StoreError::KeyReused
+                    | StoreError::KeyInProgress
                     | StoreError::NotFound
                     | StoreError::Stale
                     | StoreError::Corrupt(_)

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use aisle_shared::blob::{BlobStore, FileBlobs};
 use aisle_shared::clock::Clock;
+use aisle_shared::disk::Reserve;
 use aisle_shared::domain::{
     ItemRef, ItemResult, ItemSource, Job, JobId, JobOptions, ModelName, NewItem, NewJob, Priority,
     TenantId,
 };
 use aisle_shared::fetch::{FetchPolicy, Fetcher};
-use aisle_shared::store::{Found, SqliteOptions, SqliteStore, Store, submit};
+use aisle_shared::store::{Found, SqliteOptions, SqliteStore, Store, StoreLimits, submit};
 use aisle_worker::{Worker, WorkerError, WorkerSettings};
 use bytes::Bytes;
 use tempfile::TempDir;
@@ -48,8 +49,13 @@ impl Shop {
     pub(crate) fn open(clock: Clock) -> Option<Self> {
         let real = Real::find()?;
         let folder = tempfile::tempdir().unwrap();
-        let options =
-            SqliteOptions { path: folder.path().join("aisle.db"), max_live_items: 10_000, clock };
+        let options = SqliteOptions {
+            path: folder.path().join("aisle.db"),
+            limits: StoreLimits::of_items(10_000),
+            reserve: Reserve::NONE,
+            ballast: 0,
+            clock,
+        };
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(options).unwrap());
         let blobs: Arc<dyn BlobStore> =
             Arc::new(FileBlobs::open(folder.path().join("blobs")).unwrap());
@@ -68,7 +74,7 @@ impl Shop {
                     ItemSource::Upload
                 }
             };
-            items.push(NewItem { source });
+            items.push(NewItem { source, bytes: 0 });
         }
         let job = NewJob {
             id,

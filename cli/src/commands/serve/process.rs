@@ -74,6 +74,8 @@ impl Process {
             retention: settings.retention,
             max_attempts: settings.max_attempts,
             fetch_policy: self.fetch_policy(),
+            rate_per_minute: settings.rate_per_minute,
+            upload_within: settings.upload_within,
             needs_worker,
             shutdown_grace: settings.grace,
             ..ApiSettings::default()

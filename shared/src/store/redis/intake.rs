@@ -4,49 +4,50 @@ use std::time::Duration;
 
 use redis::{Script, ScriptInvocation};
 
-use super::super::{Enqueued, MAX_ITEMS_PER_CALL, MAX_ITEMS_PER_JOB, StoreError};
+use super::super::drain::Drain;
+use super::super::{Cap, Enqueued, MAX_ITEMS_PER_CALL, MAX_ITEMS_PER_JOB, StoreError, StoreLimits};
 use super::keys::Shard;
-use super::records::{write_json, write_source};
+use super::records::{read, write_json, write_source};
 use super::server::{Server, millis};
-use crate::domain::{JobId, NewItem, NewJob};
+use crate::domain::{Idempotency, JobId, NewItem, NewJob};
 
 /// How long a large job may stay unsealed.
 const SEAL_WITHIN: Duration = Duration::from_secs(10 * 60);
 
-/// What the scripts that admit a job answer: a word, and the number of live
-/// items where the store is full.
-type Admission = (String, u64);
+/// What the scripts that admit a job answer: a word, the job that is repeated
+/// or what is live, by how much that is too much, and how items left lately.
+type Admission = (String, String, u64, Vec<u64>);
 
 /// A job with its items.
 pub(super) async fn enqueue(
     server: &Server,
-    limit: u64,
+    limits: &StoreLimits,
     job: &NewJob,
     items: &[NewItem],
 ) -> Result<Enqueued, StoreError> {
     if items.is_empty() || items.len() > MAX_ITEMS_PER_CALL {
         return Err(StoreError::Invalid("a call takes 1 to 200 items"));
     }
-    let mut step = admission(server, &server.scripts().enqueue, limit, job)?;
+    let mut step = admission(server, &server.scripts().enqueue, limits, job)?;
     for item in items {
-        step.arg(write_source(&item.source));
+        step.arg(write_source(item));
     }
-    read_admission(&server.run(&step).await?, limit)
+    read_admission(&server.run(&step).await?, limits)
 }
 
 /// A large job without its items.
 pub(super) async fn open(
     server: &Server,
-    limit: u64,
+    limits: &StoreLimits,
     job: &NewJob,
     total: u32,
 ) -> Result<Enqueued, StoreError> {
     if total == 0 || total > MAX_ITEMS_PER_JOB {
         return Err(StoreError::Invalid("a job has 1 to 10,000 items"));
     }
-    let mut step = admission(server, &server.scripts().open, limit, job)?;
+    let mut step = admission(server, &server.scripts().open, limits, job)?;
     step.arg(total).arg(millis(SEAL_WITHIN));
-    read_admission(&server.run(&step).await?, limit)
+    read_admission(&server.run(&step).await?, limits)
 }
 
 /// Items of a large job.
@@ -62,7 +63,7 @@ pub(super) async fn append(
     let mut step = server.step(&server.scripts().append, Shard::of(job));
     step.arg(job.to_string()).arg(first);
     for item in items {
-        step.arg(write_source(&item.source));
+        step.arg(write_source(item));
     }
     match server.run::<String>(&step).await?.as_str() {
         "appended" => Ok(()),
@@ -88,7 +89,7 @@ pub(super) async fn seal(server: &Server, job: &JobId) -> Result<(), StoreError>
 fn admission<'a>(
     server: &'a Server,
     script: &'a Script,
-    limit: u64,
+    limits: &StoreLimits,
     job: &NewJob,
 ) -> Result<ScriptInvocation<'a>, StoreError> {
     let mut step = server.step(script, Shard::of(&job.id));
@@ -101,19 +102,51 @@ fn admission<'a>(
         .arg(write_json(&job.metadata)?)
         .arg(job.max_attempts.max(1))
         .arg(millis(job.retention))
-        .arg(limit)
+        .arg(limits.items)
+        .arg(limits.tenant_items)
+        .arg(limits.upload_bytes)
         .arg(job.callback.as_ref().map(write_json).transpose()?.unwrap_or_default())
         .arg(job.trace.as_ref().map_or("", |trace| trace.as_str()));
+    match &job.idempotency {
+        None => step.arg("").arg("").arg(0),
+        Some(Idempotency { key, fingerprint, keep }) => {
+            step.arg(key).arg(fingerprint).arg(millis(*keep))
+        }
+    };
     Ok(step)
 }
 
-fn read_admission((word, live): &Admission, limit: u64) -> Result<Enqueued, StoreError> {
+fn read_admission(answer: &Admission, limits: &StoreLimits) -> Result<Enqueued, StoreError> {
+    let (word, about, over, drained) = answer;
     match word.as_str() {
         "created" => Ok(Enqueued::Created),
         "replayed" => Ok(Enqueued::Replayed),
-        "full" => Err(StoreError::Full { live: *live, limit }),
-        word => Err(unknown_word(word)),
+        "repeated" => Ok(Enqueued::Repeated(read("a job id", about)?)),
+        "key_reused" => Err(StoreError::KeyReused),
+        "key_in_progress" => Err(StoreError::KeyInProgress),
+        word => Err(refusal(word, read("a number of items", about)?, *over, drained, limits)),
     }
+}
+
+/// Why nothing is taken in, by the word that the scripts have for it.
+pub(super) fn refusal(
+    word: &str,
+    live: u64,
+    over: u64,
+    drained: &[u64],
+    limits: &StoreLimits,
+) -> StoreError {
+    let (cap, limit) = match word {
+        "closed" => return StoreError::Closed,
+        "full" => (Cap::Items, limits.items),
+        "tenant_full" => (Cap::TenantItems, limits.tenant_items),
+        "bytes_full" => (Cap::UploadBytes, limits.upload_bytes),
+        word => return unknown_word(word),
+    };
+    let (now, slots) = drained.split_first().map_or((0, drained), |(now, slots)| (*now, slots));
+    let slots = slots.as_chunks().0.iter().map(|[slot, items]| (*slot, *items));
+    let retry_after = Drain::of(slots, now).time_for(over);
+    StoreError::Full { cap, live, limit, retry_after }
 }
 
 /// A script answered what this release does not know.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::clock::Clock;
+use crate::store::StoreLimits;
 
 /// How to reach a Redis store.
 #[derive(Clone)]
@@ -10,8 +11,8 @@ pub struct RedisOptions {
     /// `redis://`, `rediss://` or `redis+unix://` URL; may hold a password,
     /// so it is never logged.
     pub url: String,
-    /// Items that may be live at once.
-    pub max_live_items: u64,
+    /// What it may hold.
+    pub limits: StoreLimits,
     /// Accept a server that keeps nothing over a restart (`appendonly no`).
     pub danger_allow_volatile: bool,
     /// Where the time comes from.
@@ -22,7 +23,7 @@ impl fmt::Debug for RedisOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisOptions")
             .field("url", &"(not shown)")
-            .field("max_live_items", &self.max_live_items)
+            .field("limits", &self.limits)
             .field("danger_allow_volatile", &self.danger_allow_volatile)
             .field("clock", &self.clock)
             .finish()
@@ -37,7 +38,7 @@ mod tests {
     fn the_options_as_text_hold_no_password() {
         let options = RedisOptions {
             url: "redis://shop:hunter2@localhost".to_owned(),
-            max_live_items: 1,
+            limits: StoreLimits::of_items(1),
             danger_allow_volatile: false,
             clock: Clock::Store,
         };

@@ -6,24 +6,26 @@ use std::str::FromStr;
 use super::super::StoreError;
 use crate::domain::{
     ErrorCode, ItemCounts, ItemError, ItemOutcome, ItemSource, Job, JobId, JobOptions, JobStatus,
-    Priority, Timestamp,
+    NewItem, Priority, Timestamp,
 };
 
 /// The scripts know an upload by this word.
 const UPLOAD: &str = "upload";
 const URL: &str = "url:";
 
-/// A source as text.
-pub(super) fn write_source(source: &ItemSource) -> String {
-    match source {
-        ItemSource::Upload => UPLOAD.to_owned(),
+/// An item's source as text, with the bytes of an upload.
+pub(super) fn write_source(item: &NewItem) -> String {
+    match &item.source {
+        ItemSource::Upload => format!("{UPLOAD}:{}", item.bytes),
         ItemSource::Url(url) => format!("{URL}{url}"),
     }
 }
 
 /// A source from its text.
 pub(super) fn read_source(text: &str) -> Result<ItemSource, StoreError> {
-    if text == UPLOAD {
+    // Earlier releases wrote no bytes.
+    let bytes = text.strip_prefix(UPLOAD).map(|rest| rest.strip_prefix(':').unwrap_or(rest));
+    if bytes.is_some_and(|bytes| bytes.is_empty() || bytes.parse::<u64>().is_ok()) {
         return Ok(ItemSource::Upload);
     }
     text.strip_prefix(URL)
@@ -145,9 +147,13 @@ mod tests {
             ItemSource::Url("upload".to_owned()),
             ItemSource::Url(String::new()),
         ] {
-            assert_eq!(read_source(&write_source(&source)).unwrap(), source);
+            let item = NewItem { source: source.clone(), bytes: 7 };
+            assert_eq!(read_source(&write_source(&item)).unwrap(), source);
         }
-        assert!(matches!(read_source("ftp"), Err(StoreError::Corrupt(_))));
+        assert_eq!(read_source("upload").unwrap(), ItemSource::Upload);
+        for strange in ["ftp", "upload:x", "uploads"] {
+            assert!(matches!(read_source(strange), Err(StoreError::Corrupt(_))), "{strange}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use redis::Script;
 
 const PRELUDE: &str = include_str!("scripts/parts/prelude.lua");
+const GATE: &str = include_str!("scripts/parts/gate.lua");
 const INTAKE: &str = include_str!("scripts/parts/intake.lua");
 const LANES: &str = include_str!("scripts/parts/lanes.lua");
 const ENDING: &str = include_str!("scripts/parts/ending.lua");
@@ -32,9 +33,9 @@ macro_rules! scripts {
 }
 
 scripts! {
-    enqueue: "enqueue.lua" LANES INTAKE;
-    open: "open.lua" INTAKE;
-    append: "append.lua" INTAKE;
+    enqueue: "enqueue.lua" LANES GATE INTAKE;
+    open: "open.lua" GATE INTAKE;
+    append: "append.lua" GATE INTAKE;
     seal: "seal.lua" LANES;
     claim: "claim.lua" LANES ENDING;
     extend: "extend.lua";
@@ -60,6 +61,9 @@ scripts! {
     list_keys: "list_keys.lua" API_KEYS;
     revoke_key: "revoke_key.lua" API_KEYS;
     touch_key: "touch_key.lua" API_KEYS;
+    take: "take.lua";
+    admits: "admits.lua" GATE;
+    switch: "switch.lua";
 }
 
 /// The shebang with its flags must be the first line, so the parts go

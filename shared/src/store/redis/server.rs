@@ -7,7 +7,7 @@ use deadpool::managed::{Object, Pool, PoolError};
 use redis::{Client, Cmd, ErrorKind, FromRedisValue, RedisError, Script, ScriptInvocation};
 use tokio::time::{Instant, error::Elapsed, timeout_at};
 
-use super::super::StoreError;
+use super::super::{Resource, StoreError};
 use super::connection::{self, Manager};
 use super::keys::Shard;
 use super::scripts::Scripts;
@@ -17,7 +17,7 @@ use crate::clock::Clock;
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// When to ask a server again that has no memory left.
-const FULL_RETRY_AFTER: Duration = Duration::from_secs(5);
+pub(super) const FULL_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// A Redis server with the store's scripts.
 pub(crate) struct Server {
@@ -129,7 +129,8 @@ fn hand_back<T>(
 /// What an error of the client means to a caller of the store.
 fn store_error(error: &RedisError) -> StoreError {
     match (error.code(), error.kind()) {
-        (Some("OOM"), _) => StoreError::Unavailable {
+        (Some("OOM"), _) => StoreError::Exhausted {
+            resource: Resource::Memory,
             detail: "Redis has used up its maxmemory and accepts no new work until jobs end or \
                      expire; raise maxmemory or shorten the retention"
                 .to_owned(),

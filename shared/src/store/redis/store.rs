@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use super::super::{
     Canceled, ClaimRequest, Claimed, DeadLetter, Deleted, Enqueued, Extended, Found, JobFilter,
     JobPage, JobWatch, Lease, ListPosition, Reaped, Recorded, Retried, Stats, Store, StoreError,
-    Swept, Wakers,
+    StoreLimits, Swept, Wakers,
 };
 use super::keys::Shard;
 use super::options::RedisOptions;
@@ -25,17 +25,15 @@ use crate::domain::{
 
 /// Jobs in Redis.
 pub struct RedisStore {
-    server: Arc<Server>,
-    max_live_items: u64,
+    pub(super) server: Arc<Server>,
+    pub(super) limits: StoreLimits,
     wakers: Arc<Wakers>,
     _subscription: Subscription,
 }
 
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisStore")
-            .field("max_live_items", &self.max_live_items)
-            .finish_non_exhaustive()
+        f.debug_struct("RedisStore").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
 
@@ -56,12 +54,7 @@ impl RedisStore {
             Arc::clone(&wakers),
         )
         .await;
-        Ok(Self {
-            server,
-            max_live_items: options.max_live_items,
-            wakers,
-            _subscription: subscription,
-        })
+        Ok(Self { server, limits: options.limits, wakers, _subscription: subscription })
     }
 
     /// The server, for the verbs that stand in files of their own.
@@ -79,13 +72,13 @@ impl RedisStore {
 #[async_trait]
 impl Store for RedisStore {
     async fn enqueue(&self, job: &NewJob, items: &[NewItem]) -> Result<Enqueued, StoreError> {
-        let enqueued = intake::enqueue(&self.server, self.max_live_items, job, items).await?;
+        let enqueued = intake::enqueue(&self.server, &self.limits, job, items).await?;
         written(&self.server).await?;
         Ok(enqueued)
     }
 
     async fn open(&self, job: &NewJob, total: u32) -> Result<Enqueued, StoreError> {
-        intake::open(&self.server, self.max_live_items, job, total).await
+        intake::open(&self.server, &self.limits, job, total).await
     }
 
     async fn append(&self, job: &JobId, first: u32, items: &[NewItem]) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@
 
 use rusqlite::Connection;
 
+use super::disk::is_full;
 use super::step::{Changes, Step};
 use super::time::StoreClock;
 use crate::store::StoreError;
@@ -28,6 +29,8 @@ pub(super) type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 pub(super) struct Committed {
     failure: Option<rusqlite::Error>,
     answers: Vec<Answer>,
+    /// Whether a step or the commit found the disk full.
+    pub(super) disk_full: bool,
     /// Whom the committed steps concern; empty when the commit failed.
     pub(super) changes: Changes,
 }
@@ -48,6 +51,7 @@ impl Committed {
 pub(super) fn commit(db: &Connection, clock: &StoreClock, commands: Vec<Command>) -> Committed {
     let mut answers = Vec::with_capacity(commands.len());
     let mut changes = Changes::default();
+    let mut rolled_back = false;
     let mut failure = run(db, "BEGIN IMMEDIATE").err();
     let mut step = Step { db, now: clock.moment(), changes: Changes::default() };
     for command in commands {
@@ -59,6 +63,9 @@ pub(super) fn commit(db: &Connection, clock: &StoreClock, commands: Vec<Command>
                     taken
                 }
                 (taken, broken) => {
+                    // SQLite undoes a transaction by itself where it cannot
+                    // write: the disk is full or fails.
+                    rolled_back = db.is_autocommit();
                     failure = broken;
                     taken
                 }
@@ -74,7 +81,8 @@ pub(super) fn commit(db: &Connection, clock: &StoreClock, commands: Vec<Command>
             let _ = run(db, "ROLLBACK");
         }
     }
-    Committed { failure, answers, changes }
+    let disk_full = rolled_back || failure.as_ref().is_some_and(is_full);
+    Committed { failure, answers, disk_full, changes }
 }
 
 /// Takes one step inside a savepoint; tells when the transaction itself broke.
@@ -181,7 +189,7 @@ mod tests {
                         step.db.execute("INSERT INTO ballast VALUES (zeroblob(100000))", []);
                     written(filled)
                 });
-                assert!(matches!(&result, Err(StoreError::Unavailable { detail, .. })
+                assert!(matches!(&result, Err(StoreError::Exhausted { detail, .. })
                     if detail.contains("full")));
                 Taken {
                     keep: false,

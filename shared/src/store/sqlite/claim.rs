@@ -5,6 +5,7 @@
 
 use rusqlite::{OptionalExtension, params};
 
+use super::admission::switches;
 use super::ending::end_canceled;
 use super::lane::{Lane, model_of};
 use super::step::Step;
@@ -23,8 +24,11 @@ pub(super) fn claim(
     step: &mut Step<'_>,
     request: &ClaimRequest,
 ) -> Result<Vec<Claimed>, StoreError> {
-    promote_due(step)?;
     let mut claimed = Vec::new();
+    if switches(step.db)?.paused {
+        return Ok(claimed);
+    }
+    promote_due(step)?;
     if request.max == 0 {
         return Ok(claimed);
     }

@@ -3,6 +3,7 @@
 
 use rusqlite::params;
 
+use super::admission::note_drained;
 use super::step::Step;
 use super::values::json;
 use crate::domain::{ItemCounts, ItemError, ItemOutcome, ItemRef, JobId, JobStatus};
@@ -103,6 +104,7 @@ pub(super) fn count_ended(
                 canceled: row.get(3)?,
             })
         })?;
+    note_drained(step, ended.ended().into())?;
     step.changes.job(job);
     let status = counts.final_status();
     if let Some(status) = status {

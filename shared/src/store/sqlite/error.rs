@@ -1,13 +1,9 @@
 //! SQLite's errors in the store's words.
 
-use std::time::Duration;
-
 use rusqlite::ErrorCode;
 
-use crate::store::StoreError;
-
-/// A full disk does not empty within a second.
-const DISK_FULL_RETRY: Duration = Duration::from_secs(10);
+use super::disk::{FULL_RETRY, is_full};
+use crate::store::{Resource, StoreError};
 
 impl From<&rusqlite::Error> for StoreError {
     fn from(error: &rusqlite::Error) -> Self {
@@ -21,9 +17,10 @@ impl From<&rusqlite::Error> for StoreError {
             // A column that does not hold what the schema says.
             None => Self::Corrupt(error.to_string()),
             Some(code) if damaged.contains(&code) => Self::Corrupt(error.to_string()),
-            Some(ErrorCode::DiskFull) => Self::Unavailable {
+            Some(_) if is_full(error) => Self::Exhausted {
+                resource: Resource::Disk,
                 detail: "the disk of the database is full".to_owned(),
-                retry_after: DISK_FULL_RETRY,
+                retry_after: FULL_RETRY,
             },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 Self::unavailable("another process holds the database for too long")

@@ -3,10 +3,13 @@
 
 use rusqlite::{OptionalExtension, params};
 
+use super::admission::{self, Gate, Load};
 use super::lane::Lane;
 use super::step::Step;
 use super::values::{duration_millis, json};
-use crate::domain::{JobId, ModelName, NewItem, NewJob, Priority, TenantId, TraceParent};
+use crate::domain::{
+    Idempotency, JobId, ModelName, NewItem, NewJob, Priority, TenantId, TraceParent,
+};
 use crate::store::{Enqueued, MAX_ITEMS_PER_CALL, MAX_ITEMS_PER_JOB, StoreError};
 
 /// A job as its row wants it, made before the writer is bothered.
@@ -22,6 +25,7 @@ pub(super) struct JobRow {
     retention_ms: i64,
     callback: Option<String>,
     trace: Option<TraceParent>,
+    idempotency: Option<Idempotency>,
 }
 
 impl JobRow {
@@ -40,41 +44,49 @@ impl JobRow {
             retention_ms: duration_millis(job.retention).min(i64::MAX / 2),
             callback: job.callback.as_ref().map(json).transpose()?,
             trace: job.trace.clone(),
+            idempotency: job.idempotency.clone(),
         })
     }
 }
 
-/// The items' sources as their rows want them.
+/// An item as its row wants it.
+pub(super) struct ItemRow {
+    source: String,
+    bytes: u64,
+}
+
+/// The items as their rows want them.
 ///
 /// # Errors
 /// [`StoreError::Invalid`] for none or more than one call takes.
-pub(super) fn sources(items: &[NewItem]) -> Result<Vec<String>, StoreError> {
+pub(super) fn rows(items: &[NewItem]) -> Result<Vec<ItemRow>, StoreError> {
     if items.is_empty() || items.len() > MAX_ITEMS_PER_CALL {
         return Err(StoreError::Invalid("one call takes 1 to 200 items"));
     }
-    items.iter().map(|item| json(&item.source)).collect()
+    let row = |item: &NewItem| Ok(ItemRow { source: json(&item.source)?, bytes: item.bytes });
+    items.iter().map(row).collect()
 }
 
 /// Writes a job with all its items, ready at once.
 pub(super) fn enqueue(
     step: &mut Step<'_>,
     job: &JobRow,
-    sources: &[String],
-    max_live: u64,
+    items: &[ItemRow],
+    gate: &Gate,
 ) -> Result<Enqueued, StoreError> {
-    let total = u32::try_from(sources.len()).unwrap_or(u32::MAX);
-    if is_known(step, &job.id)? {
-        return Ok(Enqueued::Replayed);
+    let total = u32::try_from(items.len()).unwrap_or(u32::MAX);
+    let bytes = items.iter().map(|item| item.bytes).sum();
+    if let Some(known) = admit(step, job, Load { items: total.into(), bytes }, gate)? {
+        return Ok(known);
     }
-    admit(step, total, max_live)?;
     let lane = insert_job(step, job, "queued", total)?;
     let tags = lane.tag(step.db, &job.tenant, job.weight, total)?;
     let mut insert = step.db.prepare_cached(
-        "INSERT INTO items (job, idx, lane, state, source, finish)
-         VALUES (?1, ?2, ?3, 'ready', ?4, ?5)",
+        "INSERT INTO items (job, idx, lane, state, source, bytes, finish)
+         VALUES (?1, ?2, ?3, 'ready', ?4, ?5, ?6)",
     )?;
-    for (index, source) in (0..).zip(sources) {
-        insert.execute(params![job.id, index, lane.id, source, tags.of(index)])?;
+    for (index, ItemRow { source, bytes }) in (0..).zip(items) {
+        insert.execute(params![job.id, index, lane.id, source, bytes, tags.of(index)])?;
     }
     step.changes.work(job.model.clone());
     Ok(Enqueued::Created)
@@ -85,15 +97,15 @@ pub(super) fn open(
     step: &mut Step<'_>,
     job: &JobRow,
     total: u32,
-    max_live: u64,
+    gate: &Gate,
 ) -> Result<Enqueued, StoreError> {
     if total == 0 || total > MAX_ITEMS_PER_JOB {
         return Err(StoreError::Invalid("a job has 1 to 10,000 items"));
     }
-    if is_known(step, &job.id)? {
-        return Ok(Enqueued::Replayed);
+    // Its uploads are counted as they are appended.
+    if let Some(known) = admit(step, job, Load { items: total.into(), bytes: 0 }, gate)? {
+        return Ok(known);
     }
-    admit(step, total, max_live)?;
     insert_job(step, job, "open", total)?;
     Ok(Enqueued::Created)
 }
@@ -103,22 +115,22 @@ pub(super) fn append(
     step: &mut Step<'_>,
     id: &JobId,
     first: u32,
-    sources: &[String],
+    items: &[ItemRow],
 ) -> Result<(), StoreError> {
     let mut select =
         step.db.prepare_cached("SELECT lane, total FROM jobs WHERE id = ?1 AND status = 'open'")?;
     let open = select.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let (lane, total): (i64, u32) = open.ok_or(StoreError::NotFound)?;
-    let count = u32::try_from(sources.len()).unwrap_or(u32::MAX);
+    let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
     if first.saturating_add(count) > total {
         return Err(StoreError::Invalid("items lie past the job's total"));
     }
     let mut insert = step.db.prepare_cached(
-        "INSERT INTO items (job, idx, lane, state, source) VALUES (?1, ?2, ?3, 'held', ?4)
-         ON CONFLICT (job, idx) DO NOTHING",
+        "INSERT INTO items (job, idx, lane, state, source, bytes)
+         VALUES (?1, ?2, ?3, 'held', ?4, ?5) ON CONFLICT (job, idx) DO NOTHING",
     )?;
-    for (index, source) in (first..).zip(sources) {
-        insert.execute(params![id, index, lane, source])?;
+    for (index, ItemRow { source, bytes }) in (first..).zip(items) {
+        insert.execute(params![id, index, lane, source, bytes])?;
     }
     Ok(())
 }
@@ -182,15 +194,27 @@ fn is_known(step: &Step<'_>, id: &JobId) -> Result<bool, StoreError> {
     Ok(select.query_row([id], |row| row.get(0))?)
 }
 
-fn admit(step: &Step<'_>, count: u32, limit: u64) -> Result<(), StoreError> {
-    let live: u64 = step
-        .db
-        .prepare_cached("SELECT coalesce(sum(live), 0) FROM lanes")?
-        .query_row([], |row| row.get(0))?;
-    if live.saturating_add(count.into()) > limit {
-        return Err(StoreError::Full { live, limit });
+/// Lets a new job in and reserves its caller's key, or tells which job it
+/// repeats. What was taken in once is recognised whatever is full by now.
+fn admit(
+    step: &Step<'_>,
+    job: &JobRow,
+    load: Load,
+    gate: &Gate,
+) -> Result<Option<Enqueued>, StoreError> {
+    if let Some(idempotency) = &job.idempotency
+        && let Some(known) = admission::repeated(step, job.id, &job.tenant, idempotency)?
+    {
+        return Ok(Some(known));
     }
-    Ok(())
+    if is_known(step, &job.id)? {
+        return Ok(Some(Enqueued::Replayed));
+    }
+    gate.check(step.db, step.now.wall, &job.tenant, load)?;
+    if let Some(idempotency) = &job.idempotency {
+        admission::remember(step, job.id, &job.tenant, idempotency)?;
+    }
+    Ok(None)
 }
 
 fn insert_job(step: &Step<'_>, job: &JobRow, status: &str, total: u32) -> Result<Lane, StoreError> {

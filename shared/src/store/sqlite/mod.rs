@@ -4,10 +4,12 @@
 //! beside it. What must not happen here: an answer before its commit, a step
 //! that keeps half of what it wrote, a database on a network file system.
 
+mod admission;
 mod api_keys;
 mod batch;
 mod cancel;
 mod claim;
+mod disk;
 mod ending;
 mod error;
 mod file_system;

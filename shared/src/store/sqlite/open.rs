@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_jobs.sql"),
     include_str!("migrations/0002_callback_and_trace.sql"),
     include_str!("migrations/0004_keys.sql"),
+    include_str!("migrations/0005_limits.sql"),
 ];
 
 /// Marks the file as ours (`PRAGMA application_id`): "aisl" in ASCII.

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use rusqlite::{OptionalExtension, params};
 
+use super::admission::note_drained;
 use super::models::MODEL_MEMORY;
 use super::step::Step;
-use crate::domain::{JobId, TenantId};
+use crate::domain::{JobId, TenantId, Timestamp};
+use crate::store::drain::{SLOT_MS, SLOTS};
 use crate::store::{Deleted, StoreError, Swept};
 
 const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -48,6 +50,8 @@ pub(super) fn sweep(step: &mut Step<'_>, limit: usize) -> Result<Swept, StoreErr
     let sealed_by = step.now.ago(SEAL_WITHIN).0;
     let unsealed = jobs_until(step, UNSEALED, sealed_by, limit - swept.expired.len())?;
     for (id, items) in within(&mut budget, unsealed) {
+        // Nobody was told of it, so its caller may begin anew.
+        step.db.prepare_cached("DELETE FROM idempotency WHERE job = ?1")?.execute([id])?;
         remove(step, id)?;
         swept.aborted.push((id, items));
     }
@@ -113,6 +117,27 @@ pub(super) fn forget(step: &Step<'_>) -> Result<(), StoreError> {
              (SELECT id FROM workers WHERE expires_at <= ?1 LIMIT ?2)",
         now,
     )?;
+    forget(
+        "DELETE FROM idempotency WHERE (tenant, key) IN
+             (SELECT tenant, key FROM idempotency WHERE expires_at <= ?1
+              ORDER BY expires_at LIMIT ?2)",
+        now,
+    )?;
+    forget(
+        "DELETE FROM rates WHERE bucket IN (SELECT bucket FROM rates WHERE tat <= ?1 LIMIT ?2)",
+        now,
+    )?;
+    let oldest = (now.0 / SLOT_MS).saturating_sub(SLOTS);
+    forget(
+        "DELETE FROM drained WHERE slot IN
+             (SELECT slot FROM drained WHERE slot <= ?1 ORDER BY slot LIMIT ?2)",
+        Timestamp(oldest),
+    )?;
+    step.db
+        .prepare_cached(
+            "DELETE FROM loads WHERE tenant IN (SELECT tenant FROM loads WHERE live = 0 LIMIT ?1)",
+        )?
+        .execute([FORGOTTEN_PER_STEP])?;
     // A tenant whose last item was claimed long ago starts like a new one.
     step.db
         .prepare_cached(
@@ -136,7 +161,14 @@ fn bury(step: &mut Step<'_>, id: JobId) -> Result<(), StoreError> {
 
 /// Items, results and dead letters go with their job.
 fn remove(step: &mut Step<'_>, id: JobId) -> Result<(), StoreError> {
-    step.db.prepare_cached("DELETE FROM jobs WHERE id = ?1")?.execute([id])?;
+    let mut delete = step.db.prepare_cached(
+        "DELETE FROM jobs WHERE id = ?1 RETURNING total - succeeded - failed - canceled",
+    )?;
+    let live = delete.query_row([id], |row| row.get(0)).optional()?.unwrap_or(0);
+    drop(delete);
+    if live > 0 {
+        note_drained(step, live)?;
+    }
     step.changes.job(id);
     Ok(())
 }

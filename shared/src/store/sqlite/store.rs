@@ -9,8 +9,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::Connection;
 
+use super::admission::Gate;
+use super::disk::Disk;
 use super::ending::Ending;
-use super::intake::{self, JobRow, sources};
+use super::intake::{self, JobRow, rows};
 use super::liveness::{DeadWorker, WorkerLocks};
 use super::models::{self, Announcement};
 use super::open::{beside, open_writer};
@@ -40,13 +42,13 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// Jobs in a SQLite file. Dropping it ends its thread and closes the file.
 pub struct SqliteStore {
     path: PathBuf,
-    max_live_items: u64,
-    clock: StoreClock,
+    pub(super) gate: Arc<Gate>,
+    pub(super) clock: StoreClock,
     wakers: Arc<Wakers>,
     locks: Arc<WorkerLocks>,
     // Dropped before the writer, which as the last to close tidies the file.
-    readers: Readers,
-    writer: Writer,
+    pub(super) readers: Readers,
+    pub(super) writer: Writer,
 }
 
 impl SqliteStore {
@@ -66,16 +68,19 @@ impl SqliteStore {
         options: SqliteOptions,
         clock: StoreClock,
     ) -> Result<Self, StoreError> {
-        let SqliteOptions { path, max_live_items, clock: _ } = options;
+        let SqliteOptions { path, limits, reserve, ballast, clock: _ } = options;
         let db = open_writer(&path)?;
+        let disk = Disk::of(&path, reserve, ballast);
+        load(&disk);
         let locks = beside(&path, ".workers");
         let locks = WorkerLocks::new(locks).map_err(|error| {
             StoreError::Config(format!("cannot make the workers' locks: {error}"))
         })?;
         let wakers = Arc::new(Wakers::default());
-        let writer = Writer::start(db, clock.clone(), Arc::clone(&wakers))?;
+        let writer = Writer::start(db, clock.clone(), Arc::clone(&wakers), disk.clone())?;
         let readers = Readers::new(path.clone());
-        Ok(Self { path, max_live_items, clock, wakers, locks: Arc::new(locks), readers, writer })
+        let gate = Arc::new(Gate { limits, disk });
+        Ok(Self { path, gate, clock, wakers, locks: Arc::new(locks), readers, writer })
     }
 
     /// Takes a step, for the verbs that stand in files of their own.
@@ -116,6 +121,14 @@ impl SqliteStore {
     }
 }
 
+/// Takes the ballast on board. Without it the store works as long as the disk
+/// has room.
+fn load(disk: &Disk) {
+    if let Err(error) = disk.load() {
+        tracing::warn!(%error, "the ballast beside the database cannot be made");
+    }
+}
+
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteStore").field("path", &self.path).finish_non_exhaustive()
@@ -125,18 +138,18 @@ impl fmt::Debug for SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn enqueue(&self, job: &NewJob, items: &[NewItem]) -> Result<Enqueued, StoreError> {
-        let (row, sources, max) = (JobRow::new(job)?, sources(items)?, self.max_live_items);
-        self.writer.write(move |step| intake::enqueue(step, &row, &sources, max)).await
+        let (row, items, gate) = (JobRow::new(job)?, rows(items)?, Arc::clone(&self.gate));
+        self.writer.write(move |step| intake::enqueue(step, &row, &items, &gate)).await
     }
 
     async fn open(&self, job: &NewJob, total: u32) -> Result<Enqueued, StoreError> {
-        let (row, max) = (JobRow::new(job)?, self.max_live_items);
-        self.writer.write(move |step| intake::open(step, &row, total, max)).await
+        let (row, gate) = (JobRow::new(job)?, Arc::clone(&self.gate));
+        self.writer.write(move |step| intake::open(step, &row, total, &gate)).await
     }
 
     async fn append(&self, job: &JobId, first: u32, items: &[NewItem]) -> Result<(), StoreError> {
-        let (id, sources) = (*job, sources(items)?);
-        self.writer.write(move |step| intake::append(step, &id, first, &sources)).await
+        let (id, items) = (*job, rows(items)?);
+        self.writer.write(move |step| intake::append(step, &id, first, &items)).await
     }
 
     async fn seal(&self, job: &JobId) -> Result<(), StoreError> {
@@ -210,6 +223,9 @@ impl Store for SqliteStore {
             }
         }
         self.writer.write(|step| removal::forget(step)).await?;
+        let gate = Arc::clone(&self.gate);
+        let loaded = tokio::task::spawn_blocking(move || load(&gate.disk)).await;
+        loaded.map_err(StoreError::unavailable)?;
         Ok(swept)
     }
 

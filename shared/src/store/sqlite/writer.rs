@@ -14,6 +14,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::batch::{self, Command, Taken};
+use super::disk::Disk;
 use super::step::Step;
 use super::time::StoreClock;
 use crate::store::{StoreError, Wakers};
@@ -40,10 +41,11 @@ impl Writer {
         db: Connection,
         clock: StoreClock,
         wakers: Arc<Wakers>,
+        disk: Disk,
     ) -> Result<Self, StoreError> {
         let (commands, waiting) = mpsc::channel();
         let seen = data_version(&db)?;
-        let loop_ = Loop { db, clock, wakers, waiting, seen };
+        let loop_ = Loop { db, clock, wakers, disk, waiting, seen };
         let thread = thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || loop_.run())
@@ -87,6 +89,7 @@ struct Loop {
     db: Connection,
     clock: StoreClock,
     wakers: Arc<Wakers>,
+    disk: Disk,
     waiting: Receiver<Command>,
     seen: i64,
 }
@@ -112,6 +115,10 @@ impl Loop {
         let mut group = vec![first];
         group.extend(self.waiting.try_iter().take(GROUP - 1));
         let committed = batch::commit(&self.db, &self.clock, group);
+        if committed.disk_full {
+            // Before anyone is answered: who tries again finds room.
+            self.disk.relieve(&self.db);
+        }
         committed.changes.wake(&self.wakers);
         committed.answer();
     }

@@ -1,9 +1,10 @@
 use aisle_shared::blob::FileBlobs;
 use aisle_shared::clock::{Clock, ManualClock};
+use aisle_shared::disk::Reserve;
 use aisle_shared::domain::{
     JobId, JobOptions, ModelName, NewItem, NewJob, Priority, TenantId, Timestamp, WorkerId,
 };
-use aisle_shared::store::{ClaimRequest, SqliteOptions, SqliteStore};
+use aisle_shared::store::{ClaimRequest, SqliteOptions, SqliteStore, StoreLimits};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use tempfile::TempDir;
 
@@ -28,7 +29,9 @@ impl Rig {
         let clock = ManualClock::at(Timestamp(Timestamp::now().0 - past));
         let options = SqliteOptions {
             path: folder.path().join("aisle.db"),
-            max_live_items: 100,
+            limits: StoreLimits::of_items(100),
+            reserve: Reserve::NONE,
+            ballast: 0,
             clock: Clock::Manual(clock),
         };
         let recorder = Recorder {
@@ -42,7 +45,8 @@ impl Rig {
 
     /// A job's items, claimed for the only time that they may be.
     async fn claimed(&self, items: usize) -> Vec<Work> {
-        let url = NewItem { source: ItemSource::Url("https://shop.example/1.jpg".to_owned()) };
+        let url =
+            NewItem { source: ItemSource::Url("https://shop.example/1.jpg".to_owned()), bytes: 0 };
         let job = NewJob {
             id: JobId::generate(),
             tenant: TenantId::default_tenant(),

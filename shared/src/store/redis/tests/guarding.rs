@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::store::StoreError;
+use crate::store::{StoreError, StoreLimits};
 
 #[tokio::test]
 async fn a_server_that_evicts_is_refused() {
@@ -51,7 +51,7 @@ async fn a_user_without_the_password_is_refused_and_the_password_not_told() {
 async fn a_url_of_no_use_is_refused_without_being_repeated() {
     let options = RedisOptions {
         url: "http://shop:hunter2@localhost".to_owned(),
-        max_live_items: 1,
+        limits: StoreLimits::of_items(1),
         danger_allow_volatile: false,
         clock: Clock::Store,
     };

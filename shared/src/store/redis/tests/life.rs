@@ -39,7 +39,7 @@ async fn found(store: &RedisStore, id: JobId) -> Job {
 /// Keys that belong to the jobs, not to the store as a whole.
 fn keys_of_jobs(server: &PrivateServer) -> Vec<String> {
     let mut keys: Vec<String> = server.ask("KEYS *");
-    let lasting = ["meta", "lanes", "turns"].map(|name| format!("{{aisle:0}}:{name}"));
+    let lasting = ["meta", "lanes", "turns", "drained"].map(|name| format!("{{aisle:0}}:{name}"));
     keys.retain(|key| !lasting.contains(key));
     keys
 }

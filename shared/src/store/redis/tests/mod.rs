@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use private_server::PrivateServer;
 
-use super::super::{ClaimRequest, Claimed, Store};
+use super::super::{ClaimRequest, Claimed, Store, StoreLimits};
 use super::{RedisOptions, RedisStore};
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{
@@ -39,7 +39,12 @@ macro_rules! server_or_skip {
 use server_or_skip;
 
 fn options(server: &PrivateServer, clock: Clock) -> RedisOptions {
-    RedisOptions { url: server.url(), max_live_items: 100_000, danger_allow_volatile: false, clock }
+    RedisOptions {
+        url: server.url(),
+        limits: StoreLimits::of_items(100_000),
+        danger_allow_volatile: false,
+        clock,
+    }
 }
 
 async fn store(server: &PrivateServer) -> RedisStore {
@@ -79,7 +84,10 @@ fn job() -> NewJob {
 
 fn urls(count: usize) -> Vec<NewItem> {
     (0..count)
-        .map(|n| NewItem { source: ItemSource::Url(format!("https://example.com/{n}.jpg")) })
+        .map(|n| NewItem {
+            source: ItemSource::Url(format!("https://example.com/{n}.jpg")),
+            bytes: 0,
+        })
         .collect()
 }
 

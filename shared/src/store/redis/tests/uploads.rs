@@ -7,7 +7,7 @@ use super::*;
 use crate::blob::{BlobStore, ORPHAN_AGE};
 use crate::domain::ItemRef;
 
-const UPLOAD: NewItem = NewItem { source: ItemSource::Upload };
+const UPLOAD: NewItem = NewItem { source: ItemSource::Upload, bytes: 5 };
 const NOT_UTF8: Bytes = Bytes::from_static(&[0xff, 0xd8, 0x00, 0x0d, 0x0a]);
 
 fn time_to_live(server: &PrivateServer, item: ItemRef) -> i64 {

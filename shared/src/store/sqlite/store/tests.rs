@@ -8,12 +8,13 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::clock::{Clock, ManualClock};
+use crate::disk::Reserve;
 use crate::domain::{
     Activation, ErrorCode, ItemCounts, ItemSource, Job, JobOptions, JobStatus, ModelCard, Priority,
     Timestamp,
 };
 use crate::store::sqlite::open::open_reader;
-use crate::store::submit;
+use crate::store::{StoreLimits, submit};
 
 const LEASE: Duration = Duration::from_secs(10);
 
@@ -23,7 +24,9 @@ const DEADLINE: Duration = Duration::from_secs(30);
 fn options(folder: &TempDir) -> SqliteOptions {
     SqliteOptions {
         path: folder.path().join("data").join("aisle.db"),
-        max_live_items: 1_000,
+        limits: StoreLimits::of_items(1_000),
+        reserve: Reserve::NONE,
+        ballast: 0,
         clock: Clock::Store,
     }
 }
@@ -54,7 +57,10 @@ fn new_job() -> NewJob {
 }
 
 fn items(count: usize) -> Vec<NewItem> {
-    let url = |n| NewItem { source: ItemSource::Url(format!("https://shop.example/{n}.jpg\0")) };
+    let url = |n| NewItem {
+        source: ItemSource::Url(format!("https://shop.example/{n}.jpg\0")),
+        bytes: 0,
+    };
     (0..count).map(url).collect()
 }
 
@@ -258,7 +264,7 @@ async fn a_job_never_sealed_is_invisible_and_then_gone() {
     assert_eq!(store.find(&job.tenant, &job.id).await.unwrap(), Found::Unknown);
     assert!(claimed(&store, 1).await.is_empty());
     let full = store.open(&new_job(), 101).await;
-    assert!(matches!(full, Err(StoreError::Full { live: 900, limit: 1_000 })), "{full:?}");
+    assert!(matches!(full, Err(StoreError::Full { live: 900, limit: 1_000, .. })), "{full:?}");
 
     clock.advance(Duration::from_secs(600));
     let swept = store.sweep(10).await.unwrap();
@@ -286,8 +292,13 @@ fn refusal(path: &Path, sql: &str) -> String {
     let db = rusqlite::Connection::open(path).unwrap();
     db.execute_batch(sql).unwrap();
     drop(db);
-    let options =
-        SqliteOptions { path: path.to_owned(), max_live_items: 1, clock: Clock::default() };
+    let options = SqliteOptions {
+        path: path.to_owned(),
+        limits: StoreLimits::of_items(1),
+        reserve: Reserve::NONE,
+        ballast: 0,
+        clock: Clock::default(),
+    };
     match SqliteStore::open(options) {
         Err(StoreError::Config(text)) => text,
         other => panic!("{other:?}"),

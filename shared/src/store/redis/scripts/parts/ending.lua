@@ -22,10 +22,11 @@ end
 local function finish(item, how, outcome)
   local job, index = split(item)
   call('HSET', results_key(job), index, outcome)
+  freed = freed + bytes_of(call('HGET', sources_key(job), index) or '')
   call('HDEL', sources_key(job), index)
   call('UNLINK', try_key(item))
   call('HINCRBY', job_key(job), how, 1)
-  ended = ended + 1
+  leave(call('HGET', job_key(job), 'tenant'), 1)
   touched[job] = true
   return end_job(job)
 end

@@ -1,33 +1,67 @@
 -- Taking a job in. Both who enqueue and who open pass the same arguments:
 -- ARGV: 2 job, 3 tenant, 4 weight, 5 model, 6 band, 7 options, 8 metadata,
 --       9 attempts allowed, 10 retention in ms, 11 items allowed to be live,
---       12 callback as JSON, 13 place in a trace, each empty for none.
-local function admit(total, status)
-  local job = ARGV[2]
+--       12 items of a tenant, 13 bytes of uploads, 14 callback as JSON,
+--       15 place in a trace, 16 the caller's key, each empty for none,
+--       17 fingerprint of the request, 18 ms for which the key is remembered.
+-- What follows begins at 19.
+local FIRST = 19
+
+-- What a caller's key stands for: nothing, or a word and the job.
+local function repeated(tenant, key, fingerprint, job)
+  local known = call('HMGET', key_key(tenant, key), 'job', 'fingerprint', 'till')
+  if not known[1] or known[1] == job or num(known[3]) <= now then return end
+  if known[2] ~= fingerprint then return 'key_reused' end
+  if call('HGET', job_key(known[1]), 'status') == 'open' then return 'key_in_progress' end
+  return 'repeated', known[1]
+end
+
+-- Answers a word; then the job that is repeated, or what is live and by how
+-- much it is too much.
+local function admit(total, status, bytes)
+  local job, tenant, key = ARGV[2], ARGV[3], ARGV[16]
+  if key ~= '' then
+    local word, first = repeated(tenant, key, ARGV[17], job)
+    if word then return word, first end
+  end
   if call('EXISTS', job_key(job)) == 1 then return 'replayed' end
-  local live = num(call('HGET', META, 'live'))
-  if live + total > num(ARGV[11]) then return 'full', live end
+  local word, live, over = refuse(tenant, total, bytes, 11)
+  if word then return word, live, over end
   call('HSET', job_key(job),
     'tenant', ARGV[3], 'weight', ARGV[4], 'model', ARGV[5], 'band', ARGV[6],
     'options', ARGV[7], 'metadata', ARGV[8], 'attempts', ARGV[9], 'retention', ARGV[10],
     'total', total, 'status', status, 'created', now)
-  if ARGV[12] ~= '' then call('HSET', job_key(job), 'callback', ARGV[12]) end
-  if ARGV[13] ~= '' then call('HSET', job_key(job), 'trace', ARGV[13]) end
+  if ARGV[14] ~= '' then call('HSET', job_key(job), 'callback', ARGV[14]) end
+  if ARGV[15] ~= '' then call('HSET', job_key(job), 'trace', ARGV[15]) end
+  if key ~= '' then
+    call('HSET', job_key(job), 'key', key)
+    call('HSET', key_key(tenant, key), 'job', job, 'fingerprint', ARGV[17],
+      'till', int(now + num(ARGV[18])))
+    call('PEXPIRE', key_key(tenant, key), ARGV[18])
+  end
   call('HINCRBY', META, 'live', total)
+  call('HINCRBY', LOADS, tenant, total)
   return 'created'
 end
 
 -- Keeps the sources in ARGV from place `at` on as items `first` onward. The
 -- blobs of uploads stop being garbage in the same step.
 local function keep_sources(job, first, at)
-  local uploads = 0
+  local uploads, bytes = 0, 0
   for i = at, #ARGV do
     local index = int(first + i - at)
     local added = call('HSETNX', sources_key(job), index, ARGV[i])
-    if ARGV[i] == 'upload' then
+    if string.sub(ARGV[i], 1, 6) == 'upload' then
       uploads = uploads + added
+      bytes = bytes + added * bytes_of(ARGV[i])
       call('PERSIST', blob_key(job..'.'..index))
     end
   end
   if uploads > 0 then call('HINCRBY', job_key(job), 'uploads', uploads) end
+  if bytes > 0 then call('HINCRBY', META, 'bytes', int(bytes)) end
+end
+
+-- What a refusal or a repetition answers.
+local function answer(word, about, over)
+  return {word, tostring(about or ''), over or 0, drained()}
 end

@@ -12,6 +12,7 @@ local WEEK = 604800000
 local DELAYED, LEASES, DEAD = P..'delayed', P..'leases', P..'dead'
 local OPEN, EXPIRY, LANES = P..'open', P..'expiry', P..'lanes'
 local MODELS, SEEN = P..'models', P..'seen'
+local LOADS, DRAINED = P..'loads', P..'drained'
 
 local function job_key(job) return P..'job:'..job end
 local function sources_key(job) return P..'src:'..job end
@@ -22,6 +23,7 @@ local function blob_key(item) return P..'b:'..item end
 local function ready_key(lane) return P..'ready:'..lane end
 local function solo_key(lane) return P..'solo:'..lane end
 local function tags_key(lane) return P..'tags:'..lane end
+local function key_key(tenant, key) return P..'key:'..tenant..':'..key end
 local function serving_key(model) return P..'serving:'..model end
 
 local function num(text) return tonumber(text) or 0 end
@@ -57,9 +59,35 @@ local function move_index(tenant, job, created, from, to)
 end
 
 -- Noted while a script runs, told and booked once at its end.
-local touched, arrived, ended = {}, {}, 0
+local touched, arrived, ended, freed, eased = {}, {}, 0, 0, {}
+
+-- Live items leave: so many of a tenant.
+local function leave(tenant, items)
+  tenant = tenant or ''
+  ended = ended + items
+  eased[tenant] = (eased[tenant] or 0) + items
+end
+
+-- The bytes of an upload, by its source.
+local function bytes_of(source) return num(string.match(source, '^upload:(%d+)')) end
+
 local function settle()
-  if ended > 0 then call('HINCRBY', META, 'live', -ended) end
+  if ended > 0 then
+    call('HINCRBY', META, 'live', -ended)
+    -- How many leave is counted by slots of ten seconds, six of which are of use.
+    local slot = math.floor(now / 10000)
+    if call('HINCRBY', DRAINED, int(slot), ended) == ended then
+      for _, other in ipairs(call('HKEYS', DRAINED)) do
+        if math.abs(slot - num(other)) >= 6 then call('HDEL', DRAINED, other) end
+      end
+    end
+  end
+  if freed > 0 then call('HINCRBY', META, 'bytes', int(-freed)) end
+  for tenant, items in pairs(eased) do
+    if items > 0 and call('HINCRBY', LOADS, tenant, -items) <= 0 then
+      call('HDEL', LOADS, tenant)
+    end
+  end
   for job in pairs(touched) do call('PUBLISH', P..'changed', 'job '..job) end
   for model in pairs(arrived) do call('PUBLISH', P..'changed', 'work '..model) end
 end

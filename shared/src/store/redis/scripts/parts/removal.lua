@@ -21,8 +21,11 @@ end
 
 -- Takes the items that have not ended out of every queue.
 local function withdraw(job, lane)
-  local items = call('HKEYS', sources_key(job))
-  for i, index in ipairs(items) do items[i] = job..'.'..index end
+  local items, rows = {}, call('HGETALL', sources_key(job))
+  for i = 1, #rows, 2 do
+    items[#items + 1] = job..'.'..rows[i]
+    freed = freed + bytes_of(rows[i + 1])
+  end
   in_chunks(items, function(some)
     for _, queue in ipairs({ready_key(lane), solo_key(lane), DELAYED, LEASES}) do
       call('ZREM', queue, unpack(some))
@@ -34,7 +37,7 @@ end
 -- Answers how many items the job had.
 local function remove(job)
   local j = call('HMGET', job_key(job), 'tenant', 'status', 'total', 'model', 'band', 'created',
-    'succeeded', 'failed', 'canceled', 'uploads', 'dead')
+    'succeeded', 'failed', 'canceled', 'uploads', 'dead', 'key')
   local tenant, status, total = j[1], j[2], num(j[3])
   withdraw(job, lane_of(j[4], j[5]))
   if j[10] then
@@ -45,6 +48,8 @@ local function remove(job)
   end
   if status == 'open' then
     call('ZREM', OPEN, job)
+    -- Nobody was told of it, so its caller may begin anew.
+    if j[12] then call('UNLINK', key_key(tenant, j[12])) end
   else
     local place = place_of(job, j[6])
     call('ZREM', index_key(tenant), place)
@@ -53,7 +58,7 @@ local function remove(job)
     call('SET', tombstone_key(job), int(now + WEEK)..' '..tenant, 'PX', WEEK)
   end
   call('UNLINK', job_key(job), sources_key(job), results_key(job))
-  ended = ended + total - num(j[7]) - num(j[8]) - num(j[9])
+  leave(tenant, total - num(j[7]) - num(j[8]) - num(j[9]))
   touched[job] = true
   return total
 end

@@ -1,0 +1,16 @@
+#!lua flags=no-writes
+-- Whether a job of one small item would be taken in, as refuse() says; the
+-- memory is looked at first.
+-- ARGV: 2 tenant, 3 items allowed, 4 items allowed to a tenant, 5 bytes of
+--       uploads allowed.
+local word, live, over = refuse(ARGV[2], 1, 1, 3)
+if not word then
+  -- Where INFO is forbidden, nothing is known of the memory.
+  local info = redis.pcall('INFO', 'memory')
+  if type(info) == 'string' then
+    local used = tonumber(string.match(info, '\nused_memory:(%d+)'))
+    local most = tonumber(string.match(info, '\nmaxmemory:(%d+)'))
+    if used and most and most > 0 and used > 0.7 * most then word, live = 'memory', used end
+  end
+end
+return {word or 'admitted', live or 0, over or 0, drained()}
