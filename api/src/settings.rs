@@ -32,8 +32,6 @@ pub struct ApiSettings {
     pub max_uploads: usize,
     /// How long a request may wait for its job at most.
     pub wait_max: Duration,
-    /// Whether the service is ready only while a worker is alive.
-    pub needs_worker: bool,
     /// Threads that serve HTTP; without it, one for each processor.
     pub http_threads: Option<usize>,
     /// How long requests may take to end once the service stops.
@@ -54,7 +52,6 @@ impl Default for ApiSettings {
             max_json_bytes: 32 * 1024 * 1024,
             max_uploads: 64,
             wait_max: Duration::from_secs(60),
-            needs_worker: false,
             http_threads: None,
             shutdown_grace: Duration::from_secs(20),
         }

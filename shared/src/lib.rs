@@ -11,3 +11,4 @@ pub mod image_probe;
 pub mod store;
 pub mod telemetry;
 pub mod upkeep;
+pub mod vitals;

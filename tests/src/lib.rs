@@ -12,6 +12,7 @@
     reason = "a harness fails by panicking, and tests print what they skip"
 )]
 
+pub mod collector;
 pub mod fixtures;
 pub mod harness;
 pub mod image_host;

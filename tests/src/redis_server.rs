@@ -16,6 +16,8 @@ use tokio::time::{Instant, sleep};
 use crate::places::free_port;
 
 const WATCHDOG: &str = r#""$@" & server=$!; read -r _; kill -KILL $server; wait $server"#;
+/// Where the server writes its process id, in its folder.
+const PID_FILE: &str = "server.pid";
 const OLDEST_MAJOR: u32 = 7;
 const START_DEADLINE: Duration = Duration::from_secs(10);
 const START_ATTEMPTS: u32 = 5;
@@ -65,6 +67,28 @@ impl RedisServer {
     pub async fn connect(&self) -> anyhow::Result<redis::aio::MultiplexedConnection> {
         let client = redis::Client::open(self.url())?;
         Ok(client.get_multiplexed_async_connection().await?)
+    }
+
+    /// Stops the server in its tracks: connections stay, nothing is answered.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn freeze(&self) -> io::Result<()> {
+        self.signal("-STOP")
+    }
+
+    /// Lets a frozen server go on.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn thaw(&self) -> io::Result<()> {
+        self.signal("-CONT")
+    }
+
+    fn signal(&self, signal: &str) -> io::Result<()> {
+        let pid = std::fs::read_to_string(self.folder.path().join(PID_FILE))?;
+        let sent = Command::new("kill").args([signal, pid.trim()]).status()?;
+        if sent.success() { Ok(()) } else { Err(io::Error::other("the signal was not sent")) }
     }
 
     /// Kills the server as a crash would. What it had appended stays.
@@ -117,6 +141,8 @@ impl RedisServer {
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(["--appendonly", "yes", "--maxmemory-policy", "noeviction", "--dir"])
             .arg(self.folder.path().canonicalize()?)
+            .arg("--pidfile")
+            .arg(self.folder.path().canonicalize()?.join(PID_FILE))
             .stdin(Stdio::piped())
             .stdout(log)
             .stderr(Stdio::null())

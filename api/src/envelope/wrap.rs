@@ -14,7 +14,8 @@ use tracing::Instrument;
 
 use super::headers;
 use super::request::Request;
-use crate::problem::Problem;
+use super::trace;
+use crate::problem::{Code, Problem};
 
 /// Wraps every request, from before its route is known until its answer's
 /// head is complete.
@@ -22,24 +23,26 @@ pub(crate) async fn envelope(
     mut service_request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let request = Request::of(&service_request);
+    let mut request = Request::of(&service_request);
     if request.is_head() {
         // Routes know GET only; the server leaves the body out.
         service_request.head_mut().method = Method::GET;
     }
-    let span = tracing::info_span!("request", request_id = %request.id);
+    let span = tracing::info_span!(
+        "request", request_id = %request.id, trace_id = request.span.trace_id()
+    );
     let handled = AssertUnwindSafe(next.call(service_request)).catch_unwind();
     let answer = match handled.instrument(span).await {
         Ok(Ok(answer)) => answer.map_into_boxed_body(),
-        Ok(Err(error)) => return Err(lost(&request, Problem::from_actix(&error))),
-        Err(_) => return Err(lost(&request, Problem::internal("the handler panicked"))),
+        Ok(Err(error)) => return Err(lost(&mut request, Problem::from_actix(&error))),
+        Err(_) => return Err(lost(&mut request, Problem::internal("the handler panicked"))),
     };
-    Ok(complete(&request, answer))
+    Ok(complete(&mut request, answer))
 }
 
 /// An answer with its problem rendered and its headers added, noted in the
 /// log and in the metrics.
-fn complete(request: &Request, answer: ServiceResponse) -> ServiceResponse {
+fn complete(request: &mut Request, answer: ServiceResponse) -> ServiceResponse {
     let problem = problem_of(&answer).map(|problem| problem.of_request(&request.id, &request.path));
     let mut answer = match &problem {
         Some(problem) => answer.into_response(problem.error_response()),
@@ -68,7 +71,7 @@ fn problem_of(answer: &ServiceResponse) -> Option<Problem> {
 }
 
 /// An error in place of an answer, for a request that was lost on the way.
-fn lost(request: &Request, problem: Problem) -> Error {
+fn lost(request: &mut Request, problem: Problem) -> Error {
     let problem = problem.of_request(&request.id, &request.path);
     note(request, None, problem.code().status(), Some(&problem));
     let response = Complete { problem, path: request.path.clone(), id: request.id.clone() };
@@ -107,7 +110,9 @@ fn sized(body: BoxBody) -> BoxBody {
     if body.size() == BodySize::Stream { BoxBody::new(()) } else { body }
 }
 
-fn note(request: &Request, route: Option<&str>, status: StatusCode, problem: Option<&Problem>) {
+fn note(request: &mut Request, route: Option<&str>, status: StatusCode, problem: Option<&Problem>) {
+    let code = problem.map(Problem::code);
+    trace::answered(&mut request.span, request.method, route, status, code);
     let route = route.unwrap_or("none");
     let elapsed = request.started.elapsed();
     metrics::histogram!(
@@ -115,13 +120,15 @@ fn note(request: &Request, route: Option<&str>, status: StatusCode, problem: Opt
         "method" => request.method, "route" => route.to_owned(), "status" => status.as_str().to_owned()
     )
     .record(elapsed.as_secs_f64());
-    let Request { id, method, path, .. } = request;
+    let Request { id, method, path, span, .. } = request;
+    let trace_id = span.trace_id();
     let (status, duration_ms) = (status.as_u16(), elapsed.as_secs_f64() * 1_000.0);
-    let code = problem.map(|problem| problem.code().as_str());
+    let code = code.map(Code::as_str);
     let cause = problem.and_then(Problem::cause);
     if status >= 500 {
         tracing::error!(
             request_id = id,
+            trace_id,
             method,
             path,
             route,
@@ -134,6 +141,7 @@ fn note(request: &Request, route: Option<&str>, status: StatusCode, problem: Opt
     } else {
         tracing::info!(
             request_id = id,
+            trace_id,
             method,
             path,
             route,

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use aisle_shared::domain::{ErrorCode, ItemError, ItemSource, JobId, JobOptions, NewItem, NewJob};
+use aisle_shared::domain::{
+    ErrorCode, ItemError, ItemSource, JobId, JobOptions, NewItem, NewJob, TraceParent,
+};
 use aisle_shared::fetch::Target;
 use aisle_shared::image_probe::probe;
 use aisle_shared::store::{self, StoreError};
@@ -24,6 +26,8 @@ pub(crate) struct Draft<'a> {
     items: Vec<NewItem>,
     /// What is wrong with the first image, for a job that has no other.
     fault: Option<ItemError>,
+    /// Where the request stands in a trace.
+    pub(crate) trace: Option<TraceParent>,
     /// What the caller chose in the body.
     pub(crate) options: Options,
 }
@@ -38,6 +42,7 @@ impl<'a> Draft<'a> {
             uploads: Uploads::new(Arc::clone(&context.state.blobs), id),
             items: Vec::new(),
             fault: None,
+            trace: None,
             options: Options::default(),
         }
     }
@@ -83,6 +88,7 @@ impl<'a> Draft<'a> {
             _ => {}
         }
         let job = new_job(self.context, caller, self.id, self.options.and(query)?).await?;
+        let job = NewJob { trace: self.trace, ..job };
         let submitted = store::submit(self.context.store(), &job, &self.items).await;
         // When the store did not answer, the job may be there: its bytes stay,
         // and are swept if it is not.

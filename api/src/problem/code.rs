@@ -65,6 +65,7 @@ codes! {
     QueueFull           "queue_full"             SERVICE_UNAVAILABLE    "As many images wait as may wait.";
     TooBusy             "too_busy"               SERVICE_UNAVAILABLE    "As many uploads are being read as may be read.";
     NoModel             "no_model"               SERVICE_UNAVAILABLE    "No model has been announced yet.";
+    NotAlive            "not_alive"              SERVICE_UNAVAILABLE    "The process has to be started anew.";
     NotReady            "not_ready"              SERVICE_UNAVAILABLE    "The service is not ready.";
 }
 

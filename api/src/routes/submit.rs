@@ -14,7 +14,7 @@ use crate::http::{PREFERENCE_APPLIED, Params, Prefer};
 use crate::intake::{self, JsonJob, MultipartJob, RawImage, SubmitQuery};
 use crate::problem::{Problem, problems};
 use crate::view::Job;
-use crate::{lookup, wait};
+use crate::{envelope, lookup, wait};
 
 problems!(SubmitProblems:
     InvalidRequest, InvalidQuery, NoImages, EmptyImage, UploadTooSlow, BodyTooLarge, TooLarge,
@@ -84,7 +84,8 @@ pub(crate) async fn submit(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let options = query.0.into_options()?;
-    let draft = intake::receive(&context, &request, payload).await?;
+    let mut draft = intake::receive(&context, &request, payload).await?;
+    draft.trace = envelope::trace::of(&request);
     let id = draft.submit(&caller, options).await?;
     let max = context.settings().wait_max;
     let ended = |job: &domain::Job| job.status.is_terminal();

@@ -109,6 +109,12 @@ pub(crate) struct Layer {
     #[arg(value_parser = GivenParser, default_value = "20")]
     pub(crate) grace_seconds: Option<Given>,
 
+    /// Seconds without an answer of the store to a worker's claims after which
+    /// `/health/live` says that the worker has to be started anew, 5 to 3600.
+    #[arg(long, env = "AISLE_LIVENESS_SECONDS", value_name = "NUMBER", hide_short_help = true)]
+    #[arg(value_parser = GivenParser, default_value = "30")]
+    pub(crate) liveness_seconds: Option<Given>,
+
     /// Address and port on which a worker without an API answers
     /// `/health/live`, `/health/ready` and `/metrics`. Without it, it listens
     /// nowhere. Where there is an API, the API answers these.
@@ -126,6 +132,19 @@ pub(crate) struct Layer {
     #[arg(long, env = "AISLE_LOG", value_name = "FILTER", hide_short_help = true)]
     #[arg(value_parser = GivenParser, default_value = "info,actix_server=warn,ort=warn")]
     pub(crate) log: Option<Given>,
+
+    /// Base address of an OpenTelemetry collector that takes traces as OTLP
+    /// over HTTP, such as `http://127.0.0.1:4318`. Without it, the variable
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT`, else nothing is traced.
+    #[arg(long, env = "AISLE_OTLP_ENDPOINT", value_name = "URL", hide_short_help = true)]
+    #[arg(value_parser = GivenParser)]
+    pub(crate) otlp_endpoint: Option<Given>,
+
+    /// Requests of a hundred that are traced when they bring no decision of
+    /// their own (`traceparent`), 0 to 100.
+    #[arg(long, env = "AISLE_OTLP_SAMPLE_PERCENT", value_name = "NUMBER")]
+    #[arg(value_parser = GivenParser, default_value = "100", hide_short_help = true)]
+    pub(crate) otlp_sample_percent: Option<Given>,
 
     /// DANGER: fetch image URLs from loopback, private and other special
     /// addresses and from any port. A caller can then reach what this host
@@ -164,7 +183,8 @@ impl Layer {
         stronger_of! {
             listen store data models default_model ort_lib blobs provider threads max_batch
             batch_wait_ms lease_seconds retention_hours max_attempts max_queue_items grace_seconds
-            metrics_listen log_format log danger_allow_private_networks
+            liveness_seconds metrics_listen log_format log otlp_endpoint otlp_sample_percent
+            danger_allow_private_networks
             danger_allow_volatile_redis
         }
     }

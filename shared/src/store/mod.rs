@@ -6,6 +6,7 @@
 //! item moved by someone who does not hold its lease (but for the reaper,
 //! once the lease has expired), a terminal job or item moved at all.
 
+mod ended;
 mod error;
 mod keys;
 mod limits;

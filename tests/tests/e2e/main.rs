@@ -13,5 +13,8 @@ mod browser;
 mod compose;
 mod contract;
 mod crash;
+mod drain;
+mod health;
 mod main_job;
 mod provider;
+mod tracing;

@@ -22,6 +22,7 @@ mod leases;
 mod model_check;
 mod operators;
 mod read;
+mod reporting;
 mod retention;
 mod retry;
 mod waking;
@@ -181,6 +182,12 @@ conformance! {
         a_job_is_deleted_on_request,
         a_job_deleted_while_it_runs_is_lost_to_its_workers,
         a_forgotten_job_leaves_nothing_but_a_tombstone,
+    }
+    reporting {
+        a_job_is_counted_once_when_its_last_item_is_recorded,
+        a_canceled_job_is_counted,
+        a_job_that_the_reaper_ends_is_counted,
+        a_canceled_job_whose_last_item_is_handed_back_is_counted,
     }
     waking {
         new_work_wakes_a_worker,

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aisle_shared::domain::WorkerId;
 use aisle_shared::store::{MAX_ITEMS_PER_CALL, Store};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -12,6 +13,7 @@ use super::held::Held;
 
 /// Renews leases.
 pub(super) struct Heartbeat {
+    pub(super) worker: WorkerId,
     pub(super) store: Arc<dyn Store>,
     pub(super) held: Arc<Held>,
     pub(super) lease: Duration,
@@ -36,11 +38,15 @@ impl Heartbeat {
             match self.store.extend(leases, self.lease).await {
                 Ok(extended) => {
                     for item in &extended.lost {
-                        tracing::warn!(%item, "an item is another worker's by now");
+                        let (job, worker) = (item.job, &self.worker);
+                        tracing::warn!(%job, %item, %worker, "an item is another worker's by now");
                     }
                     self.held.learn(leases, &extended);
                 }
-                Err(error) => tracing::warn!(%error, items = leases.len(), "no lease is renewed"),
+                Err(error) => {
+                    let (items, worker) = (leases.len(), &self.worker);
+                    tracing::warn!(%worker, %error, items, "no lease is renewed");
+                }
             }
         }
     }

@@ -10,42 +10,48 @@ use std::net::TcpListener;
 
 use aisle_worker::Worker;
 use anyhow::Context;
+use tokio_util::sync::CancellationToken;
 
 use crate::output;
 use crate::settings::{Settings, SettingsArgs};
+use crate::stopping::part;
 use process::Process;
 
 /// The API and a worker in one process.
 pub(crate) async fn serve(args: SettingsArgs) -> anyhow::Result<()> {
-    let (settings, metrics) = process::prepare(args)?;
+    let (settings, telemetry) = process::prepare(args, "aisle")?;
     let worker_settings = settings.worker()?;
     let listener = bind(settings.listen, "AISLE_LISTEN")?;
     let worker = Worker::load(worker_settings)?;
-    let process = Process::open(settings, metrics).await?;
+    let process = Process::open(settings, telemetry).await?;
     announce(&listener)?;
-    let parts = async { tokio::join!(process.api(listener, true), process.worker(worker)) };
+    let vitals = Some(worker.vitals());
+    let parts = async { tokio::join!(process.api(listener, vitals), process.worker(worker)) };
     let (served, worked) = process.run(parts).await;
     served.and(worked)
 }
 
 /// The API alone.
 pub(crate) async fn api(args: SettingsArgs) -> anyhow::Result<()> {
-    let (settings, metrics) = process::prepare(args)?;
+    let (settings, telemetry) = process::prepare(args, "aisle-api")?;
     let listener = bind(settings.listen, "AISLE_LISTEN")?;
-    let process = Process::open(settings, metrics).await?;
+    let process = Process::open(settings, telemetry).await?;
     announce(&listener)?;
-    process.run(process.api(listener, false)).await
+    process.run(process.api(listener, None)).await
 }
 
 /// A worker alone.
 pub(crate) async fn worker(args: SettingsArgs) -> anyhow::Result<()> {
-    let (settings, metrics) = process::prepare(args)?;
+    let (settings, telemetry) = process::prepare(args, "aisle-worker")?;
     let worker_settings = settings.worker()?;
     let monitor = settings.metrics_listen.map(|address| bind(address, "AISLE_METRICS_LISTEN"));
     let monitor = monitor.transpose()?;
     let worker = Worker::load(worker_settings)?;
-    let process = Process::open(settings, metrics).await?;
-    let parts = async { tokio::join!(process.monitor(monitor), process.worker(worker)) };
+    let process = Process::open(settings, telemetry).await?;
+    // Whoever watches a worker that stops sees it until it has.
+    let drained = CancellationToken::new();
+    let watched = process.monitor(monitor, worker.vitals(), drained.clone());
+    let parts = async { tokio::join!(watched, part(process.worker(worker), &drained)) };
     let (monitored, worked) = process.run(parts).await;
     monitored.and(worked)
 }
@@ -81,6 +87,7 @@ impl Settings {
                 .saturating_mul(std::num::NonZeroUsize::MIN.saturating_add(2)),
             batch_wait: self.batch_wait,
             lease: self.lease,
+            liveness: self.liveness,
             grace: self.grace,
             ..defaults
         })

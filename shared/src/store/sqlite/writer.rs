@@ -111,8 +111,8 @@ impl Loop {
     fn commit(&self, first: Command) {
         let mut group = vec![first];
         group.extend(self.waiting.try_iter().take(GROUP - 1));
-        let committed = batch::commit(&self.db, &self.clock, group);
-        committed.changes.wake(&self.wakers);
+        let mut committed = batch::commit(&self.db, &self.clock, group);
+        committed.changes.tell(&self.wakers);
         committed.answer();
     }
 
