@@ -13,6 +13,7 @@ mod browser;
 mod compose;
 mod contract;
 mod crash;
+mod deploy;
 mod drain;
 mod health;
 mod main_job;
