@@ -6,6 +6,7 @@ use std::sync::Arc;
 use aisle_shared::blob::BlobStore;
 use aisle_shared::store::Store;
 use aisle_shared::telemetry::StoreGauges;
+use aisle_shared::vitals::Vitals;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,8 @@ pub struct ApiState {
     pub blobs: Arc<dyn BlobStore>,
     /// Limits and defaults.
     pub settings: ApiSettings,
+    /// The signs of life of the worker in this process, if it has one.
+    pub worker: Option<Vitals>,
     /// Renders the process' metrics in Prometheus' text format.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }

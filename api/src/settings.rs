@@ -48,8 +48,6 @@ pub struct ApiSettings {
     pub idempotency_keep: Duration,
     /// How long a request may wait for its job at most.
     pub wait_max: Duration,
-    /// Whether the service is ready only while a worker is alive.
-    pub needs_worker: bool,
     /// Threads that serve HTTP; without it, one for each processor.
     pub http_threads: Option<usize>,
     /// How long requests may take to end once the service stops.
@@ -76,7 +74,6 @@ impl Default for ApiSettings {
             rate_per_minute: 0,
             idempotency_keep: Duration::from_secs(24 * 60 * 60),
             wait_max: Duration::from_secs(60),
-            needs_worker: false,
             http_threads: None,
             shutdown_grace: Duration::from_secs(20),
         }

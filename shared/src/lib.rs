@@ -12,3 +12,4 @@ pub mod image_probe;
 pub mod store;
 pub mod telemetry;
 pub mod upkeep;
+pub mod vitals;

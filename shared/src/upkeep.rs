@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::blob::{BlobError, BlobStore};
-use crate::domain::JobId;
+use crate::domain::{JobId, Timestamp};
 use crate::store::{Reaped, Store, StoreError, Swept};
 use crate::telemetry::names;
 
@@ -53,10 +53,10 @@ impl Upkeep {
         count(names::LEASES_EXPIRED_TOTAL, taken_back(&reaped));
         count(names::DEAD_LETTER_TOTAL, reaped.dead.len());
         for item in &reaped.requeued {
-            tracing::warn!(%item, "an item was taken back from a worker that stopped answering");
+            tracing::warn!(job = %item.job, %item, "an item was taken back from a worker that stopped answering");
         }
         for item in &reaped.dead {
-            tracing::error!(%item, "an item is a dead letter: its workers stopped answering");
+            tracing::error!(job = %item.job, %item, "an item is a dead letter: its workers stopped answering");
         }
         if !reaped.canceled.is_empty() {
             self.blobs.delete(&reaped.canceled).await?;
@@ -214,6 +214,9 @@ impl Streak {
                     tracing::info!(step = name, failures, "upkeep works again");
                 }
                 *failures = 0;
+                let now = Duration::from_millis(Timestamp::now().0).as_secs_f64();
+                metrics::gauge!(names::UPKEEP_LAST_SUCCESS_TIMESTAMP_SECONDS, "step" => name)
+                    .set(now);
                 match pace {
                     Pace::Again => Duration::ZERO,
                     Pace::Rest => period,

@@ -13,6 +13,7 @@
 )]
 
 pub mod chaos;
+pub mod collector;
 pub mod fixtures;
 pub mod harness;
 pub mod image_host;

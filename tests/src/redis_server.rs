@@ -20,6 +20,9 @@ use crate::secrets;
 const WATCHDOG: &str = r#""$@" & server=$!; read -r _; kill -KILL $server; wait $server"#;
 /// A user for the service under test; tests themselves need no password.
 const USER: &str = "aisle";
+
+/// Where the server writes its process id, in its folder.
+const PID_FILE: &str = "server.pid";
 const OLDEST_MAJOR: u32 = 7;
 const START_DEADLINE: Duration = Duration::from_secs(10);
 const START_ATTEMPTS: u32 = 5;
@@ -116,6 +119,28 @@ impl RedisServer {
         Ok(client.get_multiplexed_async_connection().await?)
     }
 
+    /// Stops the server in its tracks: connections stay, nothing is answered.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn freeze(&self) -> io::Result<()> {
+        self.signal("-STOP")
+    }
+
+    /// Lets a frozen server go on.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn thaw(&self) -> io::Result<()> {
+        self.signal("-CONT")
+    }
+
+    fn signal(&self, signal: &str) -> io::Result<()> {
+        let pid = std::fs::read_to_string(self.folder.path().join(PID_FILE))?;
+        let sent = Command::new("kill").args([signal, pid.trim()]).status()?;
+        if sent.success() { Ok(()) } else { Err(io::Error::other("the signal was not sent")) }
+    }
+
     /// Kills the server as a crash would. What it had appended stays.
     ///
     /// # Errors
@@ -169,6 +194,8 @@ impl RedisServer {
             .args(["--appendonly", "yes", "--maxmemory-policy", "noeviction", "--dir"])
             .arg(self.folder.path().canonicalize()?)
             .args(&self.settings)
+            .arg("--pidfile")
+            .arg(self.folder.path().canonicalize()?.join(PID_FILE))
             .stdin(Stdio::piped())
             .stdout(log)
             .stderr(Stdio::null())

@@ -229,19 +229,38 @@ impl Service {
         assert!(self.running.len() < before, "no {command} is running");
     }
 
+    /// Asks every process of that command to stop, and does not wait.
+    ///
+    /// # Panics
+    /// When it cannot be asked.
+    pub fn terminate(&self, command: &str) {
+        for (_, child) in self.running.iter().filter(|(name, _)| *name == command) {
+            let id = child.id().to_string();
+            let sent = Command::new("kill").args(["-TERM", &id]).status();
+            assert!(sent.is_ok_and(|status| status.success()), "kill -TERM {id}");
+        }
+    }
+
+    /// Waits until the process of that command has ended, and tells how.
+    ///
+    /// # Panics
+    /// When there is none, or it does not end.
+    pub async fn exit_code(&mut self, command: &str) -> Option<i32> {
+        let place = self.running.iter().position(|(name, _)| *name == command);
+        let (_, mut child) = self.running.remove(place.expect("a running process"));
+        let pid = child.id();
+        let mut status = || child.try_wait().expect("a child's status");
+        let what = format!("the end of process {pid}");
+        wait::until(&what, || std::future::ready(status())).await.code()
+    }
+
     /// Asks every process of that command to stop, as a rolling deploy does,
     /// and waits until it has.
     ///
     /// # Panics
     /// When one does not stop, or stops with a failure.
     pub async fn stop(&mut self, command: &str) {
-        for (name, child) in &mut self.running {
-            if *name == command {
-                let id = child.id().to_string();
-                let sent = Command::new("kill").args(["-TERM", &id]).status();
-                assert!(sent.is_ok_and(|status| status.success()), "kill -TERM {id}");
-            }
-        }
+        self.terminate(command);
         let mut stopping: Vec<Child> = Vec::new();
         for (name, child) in std::mem::take(&mut self.running) {
             if name == command { stopping.push(child) } else { self.running.push((name, child)) }

@@ -25,7 +25,7 @@ const MAY_USE: [(&str, &[&str]); 6] = [
 
 /// Foreign crates by the start of their name, and the only crates of the
 /// workspace that may use them.
-const ONLY_IN: [(&str, &[&str]); 9] = [
+const ONLY_IN: [(&str, &[&str]); 10] = [
     ("actix", &["api", "cli", "tests"]),
     ("utoipa", &["api", "openapi"]),
     ("ort", &["worker"]),
@@ -35,6 +35,7 @@ const ONLY_IN: [(&str, &[&str]); 9] = [
     ("deadpool", &["shared", "tests"]),
     ("reqwest", &["shared", "tests"]),
     ("clap", &["cli"]),
+    ("opentelemetry", &["shared", "tests"]),
 ];
 
 /// Types that name a backend, and the places that may know them.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use aisle_shared::domain::ModelName;
+use aisle_shared::domain::{ItemError, ModelName};
 
 use crate::model::{Broken, FolderError};
 use crate::runtime::RuntimeError;
@@ -41,6 +41,14 @@ pub enum WorkerError {
         model: ModelName,
         /// What is wrong with it.
         source: SessionError,
+    },
+    /// A network has no sound answer to a sound picture.
+    #[error("the model {model} does not classify a test picture: {source}")]
+    Unproven {
+        /// Whose network it is.
+        model: ModelName,
+        /// What went wrong.
+        source: ItemError,
     },
     /// A part of the worker ended although nobody asked it to.
     #[error("the worker stopped by itself: {0}")]

@@ -13,6 +13,7 @@ mod error;
 mod loaded;
 mod pipeline;
 mod postprocess;
+mod proof;
 mod runtime;
 mod session;
 mod settings;

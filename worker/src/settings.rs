@@ -42,6 +42,8 @@ pub struct WorkerSettings {
     /// How long an item may take in all before its lease is no longer
     /// renewed, so that a stage that hangs cannot hold it for good.
     pub item_deadline: Duration,
+    /// How long the worker counts as alive without an answered claim.
+    pub liveness: Duration,
     /// How long items that have been started may take to end when the
     /// worker is asked to stop.
     pub grace: Duration,
@@ -68,6 +70,7 @@ impl WorkerSettings {
             max_downloads_per_host: NonZeroUsize::MIN.saturating_add(3),
             lease: Duration::from_secs(10),
             item_deadline: Duration::from_secs(60),
+            liveness: Duration::from_secs(30),
             grace: Duration::from_secs(20),
             backoff: Backoff::default(),
             image_limits: ImageLimits::default(),

@@ -4,13 +4,16 @@ use std::time::Instant;
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
+use aisle_shared::telemetry::Span;
 use uuid::Uuid;
+
+use super::trace;
 
 /// Characters of a caller's own request id at most.
 const MAX_ID_CHARS: usize = 128;
 
 /// A request as its answer, the log and the metrics need it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Request {
     /// The caller's own id, or a fresh one.
     pub(super) id: String,
@@ -22,19 +25,23 @@ pub(super) struct Request {
     pub(super) secure: bool,
     /// When it came.
     pub(super) started: Instant,
+    /// Its part of a trace.
+    pub(super) span: Span,
 }
 
 impl Request {
     pub(super) fn of(request: &ServiceRequest) -> Self {
         let given = request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
+        let method = method_label(request.method());
         Self {
             id: given
                 .filter(|id| is_sane(id))
                 .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned),
-            method: method_label(request.method()),
+            method,
             path: request.path().to_owned(),
             secure: request.app_config().secure(),
             started: Instant::now(),
+            span: trace::begin(request, method),
         }
     }
 

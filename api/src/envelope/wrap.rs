@@ -15,10 +15,11 @@ use tracing::Instrument;
 
 use super::headers;
 use super::request::Request;
+use super::trace;
 use super::unread::Unread;
 use crate::admission::Quota;
 use crate::caller::Caller;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// Wraps every request, from before its route is known until its answer's
 /// head is complete.
@@ -26,25 +27,31 @@ pub(crate) async fn envelope(
     mut service_request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let request = Request::of(&service_request);
+    let mut request = Request::of(&service_request);
     if request.is_head() {
         // Routes know GET only; the server leaves the body out.
         service_request.head_mut().method = Method::GET;
     }
     let unread = Unread::of(&mut service_request);
-    let span = tracing::info_span!("request", request_id = %request.id);
+    let span = tracing::info_span!(
+        "request", request_id = %request.id, trace_id = request.span.trace_id()
+    );
     let handled = AssertUnwindSafe(next.call(service_request)).catch_unwind();
     let answer = match handled.instrument(span).await {
         Ok(Ok(answer)) => answer.map_into_boxed_body(),
-        Ok(Err(error)) => return Err(lost(&request, Problem::from_actix(&error))),
-        Err(_) => return Err(lost(&request, Problem::internal("the handler panicked"))),
+        Ok(Err(error)) => return Err(lost(request, Problem::from_actix(&error))),
+        Err(_) => return Err(lost(request, Problem::internal("the handler panicked"))),
     };
-    Ok(complete(&request, answer, unread))
+    Ok(complete(&mut request, answer, unread))
 }
 
 /// An answer with its problem rendered and its headers added, noted in the
 /// log and in the metrics.
-fn complete(request: &Request, answer: ServiceResponse, unread: Option<Unread>) -> ServiceResponse {
+fn complete(
+    request: &mut Request,
+    answer: ServiceResponse,
+    unread: Option<Unread>,
+) -> ServiceResponse {
     let problem = problem_of(&answer).map(|problem| problem.of_request(&request.id, &request.path));
     let mut answer = match &problem {
         Some(problem) => answer.into_response(problem.error_response()),
@@ -81,10 +88,10 @@ fn problem_of(answer: &ServiceResponse) -> Option<Problem> {
 }
 
 /// An error in place of an answer, for a request that was lost on the way.
-fn lost(request: &Request, problem: Problem) -> Error {
+fn lost(mut request: Request, problem: Problem) -> Error {
     let problem = problem.of_request(&request.id, &request.path);
-    note(request, None, problem.code().status(), Some(&problem), None);
-    let response = Complete { problem, request: request.clone() };
+    note(&mut request, None, problem.code().status(), Some(&problem), None);
+    let response = Complete { problem, request };
     response.into()
 }
 
@@ -120,12 +127,14 @@ fn sized(body: BoxBody) -> BoxBody {
 }
 
 fn note(
-    request: &Request,
+    request: &mut Request,
     route: Option<&str>,
     status: StatusCode,
     problem: Option<&Problem>,
     key: Option<&KeyId>,
 ) {
+    let code = problem.map(Problem::code);
+    trace::answered(&mut request.span, request.method, route, status, code);
     let route = route.unwrap_or("none");
     let elapsed = request.started.elapsed();
     metrics::histogram!(
@@ -133,17 +142,20 @@ fn note(
         "method" => request.method, "route" => route.to_owned(), "status" => status.as_str().to_owned()
     )
     .record(elapsed.as_secs_f64());
-    let Request { id, method, path, .. } = request;
+    let Request { id, method, path, span, .. } = request;
+    let trace_id = span.trace_id();
     let (status, duration_ms) = (status.as_u16(), elapsed.as_secs_f64() * 1_000.0);
-    let code = problem.map(|problem| problem.code().as_str());
+    let refused = code.filter(|code| code.is_refusal());
+    let code = code.map(Code::as_str);
     let cause = problem.and_then(Problem::cause);
     let key = key.map(KeyId::as_str);
-    if let Some(refused) = problem.map(Problem::code).filter(|code| code.is_refusal()) {
+    if let Some(refused) = refused {
         metrics::counter!(names::REFUSALS_TOTAL, "reason" => refused.as_str()).increment(1);
     }
     if status >= 500 {
         tracing::error!(
             request_id = id,
+            trace_id,
             method,
             path,
             route,
@@ -157,6 +169,7 @@ fn note(
     } else {
         tracing::info!(
             request_id = id,
+            trace_id,
             method,
             path,
             route,

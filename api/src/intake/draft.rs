@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aisle_shared::domain::{
-    ErrorCode, Idempotency, ItemError, ItemSource, JobId, JobOptions, NewItem, NewJob,
+    ErrorCode, Idempotency, ItemError, ItemSource, JobId, JobOptions, NewItem, NewJob, TraceParent,
 };
 use aisle_shared::fetch::Target;
 use aisle_shared::image_probe::probe;
@@ -29,6 +29,8 @@ pub(crate) struct Draft<'a> {
     fault: Option<ItemError>,
     /// What is asked for, where the caller has named its request.
     fingerprint: Option<Fingerprint>,
+    /// Where the request stands in a trace.
+    pub(crate) trace: Option<TraceParent>,
     /// What the caller chose in the body.
     pub(crate) options: Options,
 }
@@ -53,6 +55,7 @@ impl<'a> Draft<'a> {
             items: Vec::new(),
             fault: None,
             fingerprint,
+            trace: None,
             options: Options::default(),
         }
     }
@@ -122,7 +125,7 @@ impl<'a> Draft<'a> {
         let idempotency =
             idempotency.map(|(key, fingerprint)| Idempotency { key, fingerprint, keep });
         let job = new_job(self.context, caller, self.id, options).await?;
-        let job = NewJob { idempotency, ..job };
+        let job = NewJob { idempotency, trace: self.trace, ..job };
         let submitted = store::submit(self.context.store(), &job, &self.items).await;
         // When the store did not answer, the job may be there: its bytes stay,
         // and are swept if it is not.

@@ -76,6 +76,7 @@ codes! {
     IntakeClosed        "intake_closed"          SERVICE_UNAVAILABLE    "An operator has closed the intake.";
     TooBusy             "too_busy"               SERVICE_UNAVAILABLE    "As many uploads are being read as may be read.";
     NoModel             "no_model"               SERVICE_UNAVAILABLE    "No model has been announced yet.";
+    NotAlive            "not_alive"              SERVICE_UNAVAILABLE    "The process has to be started anew.";
     NotReady            "not_ready"              SERVICE_UNAVAILABLE    "The service is not ready.";
 }
 

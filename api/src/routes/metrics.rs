@@ -3,7 +3,6 @@
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Data;
 use actix_web::{HttpResponse, get};
-use aisle_shared::domain::Timestamp;
 
 use crate::caller::Caller;
 use crate::context::Context;
@@ -23,14 +22,7 @@ use crate::context::Context;
 )]
 #[get("/metrics")]
 pub(crate) async fn metrics(_: Caller, context: Data<Context>) -> HttpResponse {
-    let store = context.store();
-    match futures::future::try_join(store.stats(), store.models()).await {
-        Ok((stats, models)) => context.gauges.record(&stats, &models, Timestamp::now()),
-        Err(error) => {
-            context.gauges.record_down();
-            tracing::warn!(%error, "the store could not be read for metrics");
-        }
-    }
+    context.gauges.read(context.store()).await;
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))
         .body((context.state.metrics)())

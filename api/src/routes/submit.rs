@@ -14,7 +14,7 @@ use crate::http::{IDEMPOTENCY_REPLAYED, IdempotencyKey, PREFERENCE_APPLIED, Para
 use crate::intake::{self, Fingerprint, JsonJob, MultipartJob, RawImage, SubmitQuery, Submitted};
 use crate::problem::{Problem, problems};
 use crate::view::Job;
-use crate::{admission, lookup, wait};
+use crate::{admission, envelope, lookup, wait};
 
 problems!(SubmitProblems:
     InvalidRequest, InvalidQuery, InvalidIdempotencyKey, IdempotencyInProgress,
@@ -102,7 +102,8 @@ pub(crate) async fn submit(
     let method = request.method().as_str();
     let fingerprint =
         key.is_some().then(|| Fingerprint::new(method, request.path(), &caller.tenant));
-    let draft = intake::receive(&context, &request, payload, (kind, fingerprint)).await?;
+    let mut draft = intake::receive(&context, &request, payload, (kind, fingerprint)).await?;
+    draft.trace = envelope::trace::of(&request);
     let Submitted { id, repeated } = draft.submit(&caller, options, key).await?;
     let max = context.settings().wait_max;
     let ended = |job: &domain::Job| job.status.is_terminal();

@@ -2,14 +2,18 @@
 //! of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use aisle_api::ApiSettings;
+use aisle_shared::vitals::{Patience, Vitals};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
 
 use crate::rig::{LABELS, MODEL, Rig, get, send, submit};
+
+const LONG: Duration = Duration::from_secs(3600);
 
 #[actix_web::test]
 async fn models_are_listed_and_shown_with_their_labels() {
@@ -33,19 +37,51 @@ async fn models_are_listed_and_shown_with_their_labels() {
 }
 
 #[actix_web::test]
-async fn readiness_asks_for_a_living_worker_only_where_one_belongs_to_the_service() {
+async fn health_asks_after_the_worker_only_where_the_process_has_one() {
     let alone = Rig::bare(ApiSettings::default(), 10);
     let app = alone.app().await;
     assert_eq!(get(&app, "/health/live").await.json(), json!({"status": "ok"}));
     assert_eq!(get(&app, "/health/ready").await.status, StatusCode::OK);
 
-    let rig = Rig::with(|settings| settings.needs_worker = true).await;
+    let mut rig = Rig::new().await;
+    let vitals = Vitals::new(Patience { claim: LONG, work: Duration::ZERO });
+    let lane = vitals.lane(MODEL.parse().unwrap());
+    rig.state.worker = Some(vitals.clone());
     let app = rig.app().await;
-    assert_eq!(get(&app, "/health/ready").await.status, StatusCode::OK);
-    rig.retire().await;
     let answer = get(&app, "/health/ready").await;
     assert_eq!(answer.problem(), (503, "not_ready".to_owned()));
     assert!(answer.header("retry-after").is_some());
+    vitals.announced();
+    assert_eq!(get(&app, "/health/ready").await.status, StatusCode::OK);
+
+    lane.runs();
+    assert_eq!(get(&app, "/health/ready").await.problem(), (503, "not_ready".to_owned()));
+    assert_eq!(get(&app, "/health/live").await.problem(), (503, "not_alive".to_owned()));
+    lane.rests();
+    assert_eq!(get(&app, "/health/live").await.status, StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn a_service_that_stops_is_alive_but_not_ready() {
+    let rig = Rig::new().await;
+    let app = rig.app().await;
+    rig.shutdown.cancel();
+    assert_eq!(get(&app, "/health/live").await.status, StatusCode::OK);
+    assert_eq!(get(&app, "/health/ready").await.problem(), (503, "not_ready".to_owned()));
+}
+
+#[actix_web::test]
+async fn a_job_keeps_its_submitters_place_in_a_trace() {
+    let rig = Rig::new().await;
+    let app = rig.app().await;
+    let place = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let request = TestRequest::post()
+        .uri("/v1/jobs")
+        .insert_header(("traceparent", place))
+        .set_json(json!({"images": [{"url": "https://shop.example/1.jpg"}]}));
+    assert_eq!(send(&app, request).await.status, StatusCode::ACCEPTED);
+    let claimed = rig.claim(1).await;
+    assert_eq!(claimed[0].trace, Some(place.parse().unwrap()));
 }
 
 #[actix_web::test]

@@ -119,7 +119,7 @@ impl Rig {
         let store = Arc::new(SqliteStore::open(options).unwrap());
         let blobs = Arc::new(FileBlobs::open(folder.path().join("blobs")).unwrap());
         let metrics = Arc::new(|| "aisle_up 1\n".to_owned());
-        let state = ApiState { store: store.clone(), blobs, settings, metrics };
+        let state = ApiState { store: store.clone(), blobs, settings, worker: None, metrics };
         let (shutdown, worker) = (CancellationToken::new(), WorkerId::generate());
         Self { store, clock, shutdown, state, folder, worker }
     }
@@ -141,10 +141,6 @@ impl Rig {
             models: models.iter().map(card).collect(),
         };
         self.store.announce(&worker, Duration::from_secs(60)).await.unwrap();
-    }
-
-    pub(crate) async fn retire(&self) {
-        self.store.retire(&self.worker).await.unwrap();
     }
 
     pub(crate) async fn app(

@@ -67,7 +67,8 @@ fn every_line_of_the_example_file_works_and_is_the_default() {
     assert_eq!(uncommented().lines().count(), settings().len());
     let from_example = Layer::defaults().merge(layer);
     let from_nothing = Layer::defaults();
-    let resolve = |layer| Settings::resolve(SettingsArgs { config: None, layer }).unwrap();
+    let resolve =
+        |layer| Settings::resolve(SettingsArgs { layer, ..SettingsArgs::default() }).unwrap();
     assert_eq!(resolve(from_example), resolve(from_nothing));
 }
 

@@ -163,6 +163,12 @@ pub(crate) struct Layer {
     #[arg(value_parser = GivenParser, default_value = "20")]
     pub(crate) grace_seconds: Option<Given>,
 
+    /// Seconds without an answer of the store to a worker's claims after which
+    /// `/health/live` says that the worker has to be started anew, 5 to 3600.
+    #[arg(long, env = "AISLE_LIVENESS_SECONDS", value_name = "NUMBER", hide_short_help = true)]
+    #[arg(value_parser = GivenParser, default_value = "30")]
+    pub(crate) liveness_seconds: Option<Given>,
+
     /// Address and port for administrators: `/health/live`, `/health/ready`
     /// and `/metrics`, in plain HTTP and without a key, so keep it on a network
     /// of your own. Without it, a worker alone listens nowhere, and the API
@@ -189,6 +195,18 @@ pub(crate) struct Layer {
     #[arg(value_parser = GivenParser, default_value = "false", hide_short_help = true)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) danger_open: Option<Given>,
+    /// Base address of an OpenTelemetry collector that takes traces as OTLP
+    /// over HTTP, such as `http://127.0.0.1:4318`. Without it, the variable
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT`, else nothing is traced.
+    #[arg(long, env = "AISLE_OTLP_ENDPOINT", value_name = "URL", hide_short_help = true)]
+    #[arg(value_parser = GivenParser)]
+    pub(crate) otlp_endpoint: Option<Given>,
+
+    /// Requests of a hundred that are traced when they bring no decision of
+    /// their own (`traceparent`), 0 to 100.
+    #[arg(long, env = "AISLE_OTLP_SAMPLE_PERCENT", value_name = "NUMBER")]
+    #[arg(value_parser = GivenParser, default_value = "100", hide_short_help = true)]
+    pub(crate) otlp_sample_percent: Option<Given>,
 
     /// DANGER: fetch image URLs from loopback, private and other special
     /// addresses and from any port. A caller can then reach what this host
@@ -228,8 +246,9 @@ impl Layer {
             listen auth tls_cert tls_key store data models default_model ort_lib blobs provider threads max_batch
             batch_wait_ms lease_seconds retention_hours max_attempts max_queue_items
             max_tenant_items max_waiting_mib rate_per_minute upload_seconds min_free_mib
-            ballast_mib grace_seconds
-            admin_listen log_format log danger_open danger_allow_private_networks
+            ballast_mib grace_seconds liveness_seconds
+            admin_listen log_format log otlp_endpoint otlp_sample_percent danger_open
+            danger_allow_private_networks
             danger_allow_volatile_redis
         }
     }

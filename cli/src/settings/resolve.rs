@@ -11,8 +11,9 @@ use aisle_shared::domain::ModelName;
 use aisle_shared::store::StoreLimits;
 use aisle_worker::Provider;
 use clap::Args;
+use url::Url;
 
-use super::given::Given;
+use super::given::{Given, Source};
 use super::problem::place;
 use super::{BlobsSetting, Layer, LogSetting, Problems, StoreSetting, file, values};
 
@@ -22,6 +23,11 @@ const MIB: u64 = 1024 * 1024;
 /// Settings as the command line gives them.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct SettingsArgs {
+    /// OpenTelemetry's own variable, which holds where `otlp_endpoint` is not
+    /// set. As a flag it would be the same twice, so help does not show it.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", hide = true)]
+    pub(crate) otel_exporter_otlp_endpoint: Option<String>,
+
     /// Settings file in TOML; without it, aisle.toml of the working folder
     /// if there is one. Variables and flags win over it.
     #[arg(long, env = "AISLE_CONFIG", value_name = "FILE", help_heading = "Settings")]
@@ -64,9 +70,12 @@ pub(crate) struct Settings {
     pub(crate) reserve: Reserve,
     pub(crate) ballast: u64,
     pub(crate) grace: Duration,
+    pub(crate) liveness: Duration,
     pub(crate) admin_listen: Option<SocketAddr>,
     pub(crate) log_format: LogSetting,
     pub(crate) log: String,
+    pub(crate) otlp_endpoint: Option<Url>,
+    pub(crate) otlp_sample_percent: u8,
     pub(crate) danger_open: bool,
     pub(crate) danger_allow_private_networks: bool,
     pub(crate) danger_allow_volatile_redis: bool,
@@ -88,7 +97,11 @@ impl Settings {
             }
             Err(problem) => problems.push(problem),
         }
-        let layer = layer.merge(args.layer);
+        let mut layer = layer.merge(args.layer);
+        if layer.otlp_endpoint.as_ref().is_none_or(|given| given.text.is_empty()) {
+            let standard = args.otel_exporter_otlp_endpoint;
+            layer.otlp_endpoint = standard.map(|text| Given { text, source: Source::Environment });
+        }
         let mut reader = Reader { file: &path, problems };
         let settings = Self::understand(&layer, &mut reader);
         match settings {
@@ -130,9 +143,12 @@ impl Settings {
         let min_free_mib = read!(min_free_mib, values::within(0..=1_000_000_000));
         let ballast_mib = read!(ballast_mib, values::within(0..=65_536));
         let grace_seconds = read!(grace_seconds, values::within(1..=600));
+        let liveness_seconds = read!(liveness_seconds, values::within(5..=3600));
         let admin_listen = read!(admin_listen, values::address);
         let log_format = read!(log_format, values::log_format);
         let log = read!(log, values::text);
+        let otlp_endpoint = read!(otlp_endpoint, values::collector);
+        let otlp_sample_percent = read!(otlp_sample_percent, values::within(0..=100));
         let danger_open = read!(danger_open, values::truth);
         let danger_allow_private_networks = read!(danger_allow_private_networks, values::truth);
         let danger_allow_volatile_redis = read!(danger_allow_volatile_redis, values::truth);
@@ -173,9 +189,12 @@ impl Settings {
             reserve: min_free_mib.map_or(Reserve::USUAL, |mib: u64| Reserve::of_bytes(MIB * mib)),
             ballast: MIB * ballast_mib?,
             grace: Duration::from_secs(grace_seconds?),
+            liveness: Duration::from_secs(liveness_seconds?),
             admin_listen,
             log_format: log_format?,
             log: log?,
+            otlp_endpoint,
+            otlp_sample_percent: otlp_sample_percent?,
             danger_open: danger_open?,
             danger_allow_private_networks: danger_allow_private_networks?,
             danger_allow_volatile_redis: danger_allow_volatile_redis?,
@@ -237,7 +256,6 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::given::Source;
 
     fn given(text: &str, source: Source) -> Option<Given> {
         Some(Given { text: text.to_owned(), source })
@@ -247,7 +265,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("aisle.toml");
         std::fs::write(&path, file).unwrap();
-        Settings::resolve(SettingsArgs { config: Some(path), layer })
+        Settings::resolve(SettingsArgs { config: Some(path), layer, ..SettingsArgs::default() })
     }
 
     #[test]
@@ -300,6 +318,22 @@ mod tests {
         let problems = resolve("max_bach = 1\n", layer).unwrap_err().to_string();
         assert!(problems.contains("max_bach"), "{problems}");
         assert!(problems.contains("--listen"), "{problems}");
+    }
+
+    #[test]
+    fn the_standard_variable_names_a_collector_where_the_setting_does_not() {
+        let resolve = |own: &str, standard: &str| {
+            let layer = Layer { otlp_endpoint: given(own, Source::Flag), ..Layer::default() };
+            let standard = Some(standard.to_owned());
+            let args = SettingsArgs { config: None, layer, otel_exporter_otlp_endpoint: standard };
+            Settings::resolve(args).map(|settings| settings.otlp_endpoint.map(String::from))
+        };
+        let some = |url: &str| Some(url.to_owned());
+        assert_eq!(resolve("", "http://standard:4318").unwrap(), some("http://standard:4318/"));
+        assert_eq!(resolve("http://own", "http://standard").unwrap(), some("http://own/"));
+        assert_eq!(resolve("", "").unwrap(), None);
+        let problem = resolve("http://user:hunter2@own", "").unwrap_err().to_string();
+        assert!(problem.contains("--otlp-endpoint") && !problem.contains("hunter2"), "{problem}");
     }
 
     #[test]

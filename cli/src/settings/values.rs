@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use aisle_api::Access;
 use aisle_worker::Provider;
+use url::Url;
 
 /// Where jobs are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,6 +134,19 @@ where
             Err(format!("must be a whole number from {} to {}", range.start(), range.end()))
         }
     }
+}
+
+/// A trace collector's base address. Secrets go into the variable
+/// `OTEL_EXPORTER_OTLP_HEADERS`, never into the address, which is logged.
+pub(super) fn collector(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).ok().filter(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+    });
+    url.ok_or_else(|| "must be an http:// or https:// address without user or query".to_owned())
 }
 
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {

@@ -22,6 +22,29 @@ impl TraceParent {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The trace's id: 32 hex digits.
+    #[must_use]
+    pub fn trace_id(&self) -> &str {
+        self.part(1)
+    }
+
+    /// The id of the span that comes before: 16 hex digits.
+    #[must_use]
+    pub fn parent_id(&self) -> &str {
+        self.part(2)
+    }
+
+    /// The flags; the lowest bit says that the trace is recorded.
+    #[must_use]
+    pub fn flags(&self) -> u8 {
+        u8::from_str_radix(self.part(3), 16).unwrap_or_default()
+    }
+
+    fn part(&self, place: usize) -> &str {
+        // Nothing is a traceparent that has not all parts.
+        self.0.split('-').nth(place).unwrap_or_default()
+    }
 }
 
 impl FromStr for TraceParent {
@@ -76,7 +99,10 @@ mod tests {
     #[test]
     fn a_traceparent_survives_text_and_back() {
         let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        assert_eq!(text.parse::<TraceParent>().unwrap().as_str(), text);
+        let parent: TraceParent = text.parse().unwrap();
+        assert_eq!(parent.as_str(), text);
+        assert_eq!(parent.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!((parent.parent_id(), parent.flags()), ("00f067aa0ba902b7", 1));
     }
 
     #[test]

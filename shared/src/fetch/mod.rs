@@ -11,7 +11,7 @@ mod failure;
 mod policy;
 mod resolver;
 mod target;
-mod tls;
+pub(crate) mod tls;
 
 #[cfg(test)]
 mod tests;

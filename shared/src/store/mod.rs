@@ -7,6 +7,7 @@
 //! once the lease has expired), a terminal job or item moved at all.
 
 mod drain;
+mod ended;
 mod error;
 mod keys;
 mod limits;

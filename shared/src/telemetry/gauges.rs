@@ -2,12 +2,17 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use metrics::gauge;
 
 use super::names;
 use crate::domain::{AnnouncedModel, ModelName, Priority, Timestamp};
-use crate::store::{LaneStats, Stats};
+use crate::store::{LaneStats, Stats, Store, StoreError};
+
+/// How long a scrape waits for the store: shorter than Prometheus waits for
+/// the scrape.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Sets the gauges of what the store holds. It remembers which lanes it has
 /// shown, because a gauge keeps its last value and the store tells only of
@@ -46,6 +51,20 @@ impl StoreGauges {
             gauge!(names::QUEUE_DEPTH, "lane" => name.clone()).set(count(*ready));
             gauge!(names::QUEUE_OLDEST_AGE_SECONDS, "lane" => name.clone())
                 .set(*oldest_age_seconds);
+        }
+    }
+
+    /// Reads what the store holds and shows it, or that the store does not
+    /// answer in time.
+    pub async fn read(&self, store: &dyn Store) {
+        let read = futures::future::try_join(store.stats(), store.models());
+        let read = tokio::time::timeout(PATIENCE, read).await;
+        match read.unwrap_or_else(|_| Err(StoreError::unavailable("no answer in time"))) {
+            Ok((stats, models)) => self.record(&stats, &models, Timestamp::now()),
+            Err(error) => {
+                self.record_down();
+                tracing::warn!(%error, "the store could not be read for metrics");
+            }
         }
     }
 

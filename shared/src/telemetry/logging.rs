@@ -45,7 +45,9 @@ where
         .with_writer(writer);
     Ok(match format {
         LogFormat::Text => Box::new(builder.finish()),
-        LogFormat::Json => Box::new(builder.json().flatten_event(true).finish()),
+        LogFormat::Json => {
+            Box::new(builder.json().flatten_event(true).with_span_list(false).finish())
+        }
     })
 }
 

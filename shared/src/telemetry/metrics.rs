@@ -37,6 +37,7 @@ impl MetricsHandle {
 pub fn install_metrics() -> Result<MetricsHandle, TelemetryError> {
     let exporter = builder()?.install_recorder()?;
     describe();
+    metrics::gauge!(names::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     let (alive, ended) = channel();
     let handle = MetricsHandle { exporter: exporter.clone(), _upkeep: Arc::new(alive) };
     thread::Builder::new()

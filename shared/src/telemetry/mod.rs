@@ -1,4 +1,4 @@
-//! Logs and metrics: how a process says what it does. Set up once by the
+//! Logs, metrics and traces: how a process says what it does. Set up once by the
 //! binary; everything else only reports.
 //!
 //! What must never happen: a secret, a URL's query or an image's content in a
@@ -8,12 +8,14 @@ mod gauges;
 mod logging;
 mod metrics;
 pub mod names;
+mod traces;
 
 pub use gauges::StoreGauges;
 pub use logging::{LogFormat, init_logging};
 pub use metrics::{MetricsHandle, install_metrics};
+pub use traces::{Kind as SpanKind, Span, TraceSettings, TracesHandle, init_traces};
 
-/// Why logs or metrics could not be set up.
+/// Why logs, metrics or traces could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The log filter cannot be read.
@@ -28,4 +30,10 @@ pub enum TelemetryError {
     /// The thread that keeps metrics small could not be started.
     #[error("the thread that keeps metrics small could not be started: {0}")]
     Thread(#[from] std::io::Error),
+    /// The process traces already.
+    #[error("traces are set up already")]
+    TracesInPlace,
+    /// Spans cannot be sent.
+    #[error("traces cannot be sent: {0}")]
+    Traces(String),
 }

@@ -14,10 +14,29 @@ pub(super) enum Kind {
 
 /// A metric as it is told to Prometheus.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Described {
-    pub(super) name: &'static str,
+pub struct Described {
+    /// Its name.
+    pub name: &'static str,
     pub(super) kind: Kind,
-    pub(super) help: &'static str,
+    /// What it says.
+    pub help: &'static str,
+}
+
+impl Described {
+    /// How it counts, as Prometheus names it.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram(_) => "histogram",
+        }
+    }
+}
+
+/// Every metric.
+pub fn all() -> impl Iterator<Item = &'static Described> {
+    ALL.iter()
 }
 
 /// Answers to callers: the bounds of OpenTelemetry's HTTP conventions.
@@ -53,7 +72,7 @@ metrics! {
     JOBS_SUBMITTED_TOTAL = "aisle_jobs_submitted_total", Kind::Counter,
         "Jobs accepted, by model and source.";
     JOBS_FINISHED_TOTAL = "aisle_jobs_finished_total", Kind::Counter,
-        "Jobs whose last item a worker ended, by model and status.";
+        "Jobs that ended, however they did, by model and status.";
     JOBS_EXPIRED_TOTAL = "aisle_jobs_expired_total", Kind::Counter,
         "Jobs forgotten after their retention.";
     JOBS_ABORTED_TOTAL = "aisle_jobs_aborted_total", Kind::Counter,
@@ -61,9 +80,11 @@ metrics! {
     JOB_QUEUE_SECONDS = "aisle_job_queue_seconds", Kind::Histogram(JOB),
         "Time from a job's submission to the claim of an item of it, by model.";
     JOB_DURATION_SECONDS = "aisle_job_duration_seconds", Kind::Histogram(JOB),
-        "Time from a job's submission to the end of its last item by a worker, by model.";
+        "Time from a job's submission to its end, by model.";
     ITEMS_FINISHED_TOTAL = "aisle_items_finished_total", Kind::Counter,
-        "Items that ended, by model, status and reason.";
+        "Items that a worker ended, by model, status and reason.";
+    ITEM_DURATION_SECONDS = "aisle_item_duration_seconds", Kind::Histogram(JOB),
+        "Time from the submission of an item's job to the item's record, by model.";
     QUEUE_DEPTH = "aisle_queue_depth", Kind::Gauge,
         "Items that wait for a worker, by lane: model/priority.";
     QUEUE_OLDEST_AGE_SECONDS = "aisle_queue_oldest_age_seconds", Kind::Gauge,
@@ -88,16 +109,29 @@ metrics! {
         "Uploads removed because their job never came to be.";
     UPKEEP_ERRORS_TOTAL = "aisle_upkeep_errors_total", Kind::Counter,
         "Rounds of upkeep that failed, by step.";
+    UPKEEP_LAST_SUCCESS_TIMESTAMP_SECONDS = "aisle_upkeep_last_success_timestamp_seconds",
+        Kind::Gauge,
+        "When a step of upkeep last went well, in seconds since 1970, by step.";
+    WORKER_LAST_CLAIM_TIMESTAMP_SECONDS = "aisle_worker_last_claim_timestamp_seconds", Kind::Gauge,
+        "When the store last answered a claim, with items or none, in seconds since 1970, by model.";
+    TRACE_EXPORT_ERRORS_TOTAL = "aisle_trace_export_errors_total", Kind::Counter,
+        "Batches of spans that the trace collector did not take.";
+    BUILD_INFO = "aisle_build_info", Kind::Gauge,
+        "1, by the version that runs.";
     FETCH_SECONDS = "aisle_fetch_seconds", Kind::Histogram(STAGE),
         "Time to read an image's bytes, by model.";
     DECODE_SECONDS = "aisle_decode_seconds", Kind::Histogram(STAGE),
         "Time to decode an image, by model.";
     PREPROCESS_SECONDS = "aisle_preprocess_seconds", Kind::Histogram(STAGE),
         "Time to resize and normalise an image, by model.";
+    BATCH_WAIT_SECONDS = "aisle_batch_wait_seconds", Kind::Histogram(STAGE),
+        "Time that a prepared image waits for the network, by model.";
     INFERENCE_SECONDS = "aisle_inference_seconds", Kind::Histogram(STAGE),
         "Time of the network for a batch, by model.";
     POSTPROCESS_SECONDS = "aisle_postprocess_seconds", Kind::Histogram(STAGE),
         "Time to turn a network's output into predictions, by model.";
+    RECORD_SECONDS = "aisle_record_seconds", Kind::Histogram(STAGE),
+        "Time of one call that records outcomes.";
     BATCH_SIZE = "aisle_batch_size", Kind::Histogram(BATCH),
         "Images of a batch, by model.";
     BATCH_CUT_TOTAL = "aisle_batch_cut_total", Kind::Counter,

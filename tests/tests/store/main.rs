@@ -25,6 +25,7 @@ mod limits;
 mod model_check;
 mod operators;
 mod read;
+mod reporting;
 mod retention;
 mod retry;
 mod waking;
@@ -213,6 +214,12 @@ conformance! {
         a_paused_queue_hands_nothing_out_until_it_is_resumed,
         switches_are_seen_by_every_handle,
         what_would_be_refused_is_told_before,
+    }
+    reporting {
+        a_job_is_counted_once_when_its_last_item_is_recorded,
+        a_canceled_job_is_counted,
+        a_job_that_the_reaper_ends_is_counted,
+        a_canceled_job_whose_last_item_is_handed_back_is_counted,
     }
     waking {
         new_work_wakes_a_worker,

@@ -11,9 +11,25 @@ use tokio_util::sync::CancellationToken;
 /// How long an announcement holds.
 const TTL: Duration = Duration::from_secs(15);
 
+/// Between two tries of the first announcement.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// Between two announcements: short, because a store that was emptied refuses
 /// submissions until the next.
 const EVERY: Duration = Duration::from_secs(2);
+
+/// Announces for the first time, as often as it takes. Tells whether it was
+/// done before the worker was asked to stop.
+pub(super) async fn first(store: &dyn Store, card: &WorkerCard, stop: &CancellationToken) -> bool {
+    while let Err(error) = store.announce(card, TTL).await {
+        tracing::warn!(worker = %card.id, %error, "the worker cannot be announced yet");
+        tokio::select! {
+            () = tokio::time::sleep(RETRY) => {}
+            () = stop.cancelled() => return false,
+        }
+    }
+    !stop.is_cancelled()
+}
 
 /// Announces until told to stop.
 pub(super) async fn run(store: Arc<dyn Store>, card: WorkerCard, stop: CancellationToken) {
@@ -22,7 +38,7 @@ pub(super) async fn run(store: Arc<dyn Store>, card: WorkerCard, stop: Cancellat
         tokio::select! {
             _ = ticks.tick() => {
                 if let Err(error) = store.announce(&card, TTL).await {
-                    tracing::warn!(%error, "the worker is not announced");
+                    tracing::warn!(worker = %card.id, %error, "the worker is not announced");
                 }
             }
             () = stop.cancelled() => return,

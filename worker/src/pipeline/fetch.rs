@@ -81,7 +81,7 @@ impl Fetch {
                 Err(Failure::Permanent(ItemError::new(ErrorCode::BlobMissing, detail)))
             }
             Err(error) => {
-                tracing::warn!(item = %work.item(), %error, "an upload cannot be read");
+                tracing::warn!(%error, "an upload cannot be read");
                 let detail = "the uploaded image could not be read";
                 Err(Failure::Passing(ItemError::new(ErrorCode::Internal, detail)))
             }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aisle_shared::domain::WorkerId;
 use aisle_shared::store::{MAX_ITEMS_PER_CALL, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +17,7 @@ const RETRY: Duration = Duration::from_millis(500);
 
 /// Renews leases.
 pub(super) struct Heartbeat {
+    pub(super) worker: WorkerId,
     pub(super) store: Arc<dyn Store>,
     pub(super) held: Arc<Held>,
     pub(super) lease: Duration,
@@ -42,13 +44,15 @@ impl Heartbeat {
             match self.store.extend(leases, self.lease).await {
                 Ok(extended) => {
                     for item in &extended.lost {
-                        tracing::warn!(%item, "an item is another worker's by now");
+                        let (job, worker) = (item.job, &self.worker);
+                        tracing::warn!(%job, %item, %worker, "an item is another worker's by now");
                     }
                     self.held.learn(leases, &extended);
                 }
                 Err(error) => {
                     answered = false;
-                    tracing::warn!(%error, items = leases.len(), "no lease is renewed");
+                    let (items, worker) = (leases.len(), &self.worker);
+                    tracing::warn!(%worker, %error, items, "no lease is renewed");
                 }
             }
         }

@@ -4,8 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aisle_shared::domain::{ModelName, WorkerId};
+use aisle_shared::domain::{ModelName, Timestamp, WorkerId};
 use aisle_shared::store::{ClaimRequest, Claimed, Store};
+use aisle_shared::telemetry::{Span, SpanKind};
+use aisle_shared::vitals::LaneVitals;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -27,6 +29,7 @@ const TROUBLE: Backoff = Backoff { base: Duration::from_millis(100), cap: Durati
 /// Claims one model's items.
 pub(super) struct Intake {
     pub(super) lane: Arc<Lane>,
+    pub(super) vitals: LaneVitals,
     pub(super) store: Arc<dyn Store>,
     pub(super) worker: WorkerId,
     pub(super) model: ModelName,
@@ -86,11 +89,13 @@ impl Intake {
             }
             Some((pass, free))
         };
+        self.vitals.full();
         let room = tokio::select! {
             room = room => room,
             () = self.shutdown.cancelled() => None,
         };
         let Some((pass, mut free)) = room else { return Step::Idle };
+        self.vitals.room();
         let request = ClaimRequest {
             worker: self.worker.clone(),
             model: self.model.clone(),
@@ -98,13 +103,18 @@ impl Intake {
             lease: self.lease,
         };
         let claimed = match self.store.claim(&request).await {
-            Ok(claimed) if claimed.is_empty() => return Step::Idle,
             Ok(claimed) => claimed,
             Err(error) => {
-                tracing::warn!(model = %self.model, %error, "nothing can be claimed");
+                tracing::warn!(
+                    worker = %self.worker, model = %self.model, %error, "nothing can be claimed"
+                );
                 return Step::Trouble;
             }
         };
+        self.vitals.claimed();
+        if claimed.is_empty() {
+            return Step::Idle;
+        }
         let mut alone = Vec::new();
         for claimed in claimed {
             self.lane.metrics.claimed(claimed.created_at);
@@ -124,7 +134,10 @@ impl Intake {
     }
 
     async fn start_alone(&self, claimed: Claimed, hold: Hold) {
-        tracing::warn!(item = %claimed.lease.item, "an item that took a worker down runs alone");
+        let (item, worker) = (claimed.lease.item, &self.worker);
+        tracing::warn!(job = %item.job, %item, %worker, "an item that took a worker down runs alone");
+        // Until the others have ended nothing is claimed.
+        self.vitals.full();
         let pass = tokio::select! {
             pass = self.gate.alone() => Some(pass),
             () = hold.left() => None,
@@ -160,6 +173,14 @@ impl Intake {
         slot: Option<OwnedSemaphorePermit>,
         pass: Pass,
     ) -> Work {
+        let trace = self.span_of(&claimed);
+        let log = tracing::info_span!(
+            "item",
+            job = %claimed.lease.item.job,
+            item = %claimed.lease.item,
+            worker = %self.worker,
+            trace_id = trace.trace_id(),
+        );
         Work {
             hold,
             model: self.model.clone(),
@@ -170,7 +191,30 @@ impl Intake {
             backoff: self.backoff,
             slot,
             coming: Some(self.expected.one()),
+            trace,
+            log,
             _pass: pass,
         }
+    }
+
+    /// The item's part of its job's trace, below the request that submitted
+    /// it. Names and keys are those of OpenTelemetry's messaging conventions.
+    fn span_of(&self, claimed: &Claimed) -> Span {
+        let name = || format!("process {}", self.model);
+        let mut span = Span::start(SpanKind::Consumer, name, claimed.trace.as_ref());
+        if span.is_recording() {
+            let item = claimed.lease.item;
+            let waited = Timestamp::now().since(claimed.created_at);
+            span.set("messaging.system", "aisle");
+            span.set("messaging.operation.name", "process");
+            span.set("messaging.operation.type", "process");
+            span.set("messaging.destination.name", self.model.to_string());
+            span.set("messaging.message.id", item.to_string());
+            span.set("messaging.message.conversation_id", item.job.to_string());
+            span.set("messaging.client.id", self.worker.to_string());
+            span.set("aisle.attempt", i64::from(claimed.attempt));
+            span.set("aisle.queue_seconds", waited.as_secs_f64());
+        }
+        span
     }
 }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
+use std::time::Instant;
 
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
+use tracing::Instrument;
 
 use super::ending::{Ended, Ending};
 use super::fetch::Fetch;
@@ -27,17 +29,25 @@ pub(super) struct Lane {
 impl Lane {
     /// Brings an item to the network, or to its end.
     pub(super) async fn travel(&self, work: Work) {
-        if let Err(ended) = self.to_the_network(work).await
-            && let Err(unsent) = self.record.send(*ended).await
-        {
-            tracing::error!(item = %unsent.0.work.item(), "the recorder is gone");
-        }
+        let log = work.log.clone();
+        let travel = async {
+            if let Err(ended) = self.to_the_network(work).await
+                && self.record.send(*ended).await.is_err()
+            {
+                tracing::error!("the recorder is gone");
+            }
+        };
+        travel.instrument(log).await;
     }
 
     async fn to_the_network(&self, work: Work) -> Result<(), Box<Ended>> {
+        let start = Instant::now();
         let fetched = self.fetch.run(work, &self.slots).await?;
+        fetched.work.trace.stage("fetch", start, Instant::now());
         self.metrics.fetched(std::time::Duration::from_secs_f32(fetched.fetch_ms / 1000.0));
+        let start = Instant::now();
         let mut prepared = self.prepare.run(fetched, &self.model, &self.metrics).await?;
+        prepared.work.trace.stage("prepare", start, Instant::now());
         // No longer on its way but there: the network must not wait for it.
         prepared.work.coming = None;
         self.to_network.try_send(prepared).map_err(|unsent| {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aisle_shared::domain::{ItemOutcome, JobStatus, ModelCard, Timestamp};
+use aisle_shared::domain::{ItemOutcome, ModelCard, Timestamp};
 use aisle_shared::telemetry::names;
 
 use super::work::Work;
@@ -25,6 +25,11 @@ impl Metrics {
         Self { model: card.name.to_string() }
     }
 
+    /// The model that is reported for.
+    pub(super) fn model(&self) -> &str {
+        &self.model
+    }
+
     /// An item was claimed whose job was submitted then.
     pub(super) fn claimed(&self, created_at: Timestamp) {
         self.seconds(names::JOB_QUEUE_SECONDS, Timestamp::now().since(created_at));
@@ -40,6 +45,10 @@ impl Metrics {
 
     pub(super) fn preprocessed(&self, took: Duration) {
         self.seconds(names::PREPROCESS_SECONDS, took);
+    }
+
+    pub(super) fn waited_for_network(&self, took: Duration) {
+        self.seconds(names::BATCH_WAIT_SECONDS, took);
     }
 
     pub(super) fn postprocessed(&self, took: Duration) {
@@ -63,8 +72,9 @@ impl Metrics {
     }
 }
 
-/// Counts an item that ended, and its job if that ended with it.
-pub(super) fn ended(work: &Work, outcome: &ItemOutcome, job_ended: Option<JobStatus>) {
+/// Counts and times an item that ended. Its job the store counts, which knows
+/// every way in which one ends.
+pub(super) fn ended(work: &Work, outcome: &ItemOutcome) {
     let (status, code) = match outcome {
         ItemOutcome::Succeeded(_) => ("succeeded", ""),
         ItemOutcome::Failed(error) => ("failed", error.code.as_str()),
@@ -76,14 +86,13 @@ pub(super) fn ended(work: &Work, outcome: &ItemOutcome, job_ended: Option<JobSta
         "model" => model.clone(), "status" => status, "reason" => code
     )
     .increment(1);
-    if let Some(status) = job_ended {
-        metrics::histogram!(names::JOB_DURATION_SECONDS, "model" => model.clone())
-            .record(Timestamp::now().since(work.created_at));
-        metrics::counter!(
-            names::JOBS_FINISHED_TOTAL, "model" => model, "status" => status.as_str()
-        )
-        .increment(1);
-    }
+    metrics::histogram!(names::ITEM_DURATION_SECONDS, "model" => model)
+        .record(Timestamp::now().since(work.created_at));
+}
+
+/// Times a call that recorded outcomes.
+pub(super) fn recorded(took: Duration) {
+    metrics::histogram!(names::RECORD_SECONDS).record(took);
 }
 
 /// Counts an item that ended as a dead letter.

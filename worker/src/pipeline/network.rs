@@ -5,6 +5,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use aisle_shared::domain::{ImageInfo, ItemError, StageTimings};
+use aisle_shared::telemetry::{Span, SpanKind};
+use aisle_shared::vitals::LaneVitals;
 use tokio::sync::mpsc::Sender;
 
 use super::batch::{Cut, Moment, decide};
@@ -23,6 +25,7 @@ pub(super) struct NetworkThread {
     pub(super) answered: Sender<Answered>,
     pub(super) record: Sender<Ended>,
     pub(super) metrics: Metrics,
+    pub(super) vitals: LaneVitals,
 }
 
 /// An item with what the network said.
@@ -100,15 +103,42 @@ impl NetworkThread {
         wanted
     }
 
+    /// The batch as a trace of its own, with a link to each of its items: what
+    /// one item waited for lies in the traces of the others.
+    fn span_of(&self, batch: &[Prepared]) -> Span {
+        let name = || format!("batch {}", self.metrics.model());
+        let items = batch.iter().map(|item| &item.work.trace);
+        let mut span = Span::linked(SpanKind::Consumer, name, items);
+        if span.is_recording() {
+            span.set("messaging.system", "aisle");
+            span.set("messaging.operation.name", "batch");
+            span.set("messaging.operation.type", "process");
+            span.set("messaging.destination.name", self.metrics.model().to_owned());
+            span.set("messaging.batch.message_count", i64::try_from(batch.len()).unwrap_or(0));
+        }
+        span
+    }
+
     fn answer(&mut self, batch: Vec<Prepared>) {
+        let mut span = self.span_of(&batch);
         let start = Instant::now();
+        self.vitals.runs();
         let tensors: Vec<&[f32]> = batch.iter().map(|item| item.tensor.as_slice()).collect();
         let logits = self.network.run(&tensors);
-        let took = start.elapsed();
+        self.vitals.rests();
+        let end = Instant::now();
+        let took = end.duration_since(start);
+        if logits.iter().any(Result::is_err) {
+            span.fail("inference_failed");
+        }
         self.metrics.inferred(took, batch.len());
         let batch_size = u32::try_from(batch.len()).unwrap_or(u32::MAX);
         for (item, logits) in batch.into_iter().zip(logits) {
-            let Prepared { work, image, timings, since, .. } = item;
+            let Prepared { mut work, image, timings, since, .. } = item;
+            self.metrics.waited_for_network(start.duration_since(since));
+            work.trace.link(&span);
+            work.trace.stage("wait for the network", since, start);
+            work.trace.stage("network", start, end);
             let timings = StageTimings {
                 batch_ms: start.duration_since(since).as_secs_f32() * 1000.0,
                 inference_ms: took.as_secs_f32() * 1000.0,

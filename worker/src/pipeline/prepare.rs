@@ -64,7 +64,7 @@ impl Prepare {
             }
             Ok(Err(error)) => Err(Ended::failed(work, error)),
             Err(error) => {
-                tracing::error!(item = %work.item(), %error, "preprocessing ended badly");
+                tracing::error!(%error, "preprocessing ended badly");
                 Err(Ended::internal(work, "preprocessing failed"))
             }
         }

@@ -5,10 +5,10 @@
 //! another worker does the item anew. The store fences what comes too late.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aisle_shared::blob::BlobStore;
-use aisle_shared::domain::{ErrorCode, ItemError, ItemOutcome, ItemRef, ItemSource};
+use aisle_shared::domain::{ErrorCode, ItemError, ItemOutcome, ItemRef, ItemSource, JobStatus};
 use aisle_shared::store::{Lease, Recorded, Retried, Store, StoreError};
 use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
@@ -73,22 +73,29 @@ impl Recorder {
     }
 
     async fn complete(&self, outcomes: Vec<(Work, ItemOutcome)>, blobs: &mut Vec<ItemRef>) {
-        let (works, outcomes): (Vec<Work>, Vec<(Lease, ItemOutcome)>) = outcomes
+        let (mut works, outcomes): (Vec<Work>, Vec<(Lease, ItemOutcome)>) = outcomes
             .into_iter()
             .map(|(work, outcome)| {
                 let lease = work.hold.lease().clone();
                 (work, (lease, outcome))
             })
             .unzip();
-        match self.insist("complete", || self.store.complete(&outcomes)).await {
+        let start = Instant::now();
+        let answered = self.insist("complete", || self.store.complete(&outcomes)).await;
+        metrics::recorded(start.elapsed());
+        match answered {
             Ok(recorded) => {
-                for ((work, (_, outcome)), recorded) in works.iter().zip(&outcomes).zip(recorded) {
+                let end = Instant::now();
+                works.iter().for_each(|work| work.trace.stage("record", start, end));
+                for ((work, (_, outcome)), recorded) in
+                    works.iter_mut().zip(&outcomes).zip(recorded)
+                {
                     settle(work, outcome, recorded, blobs);
                 }
             }
             Err(GivenUp::Refused(error)) => {
                 tracing::error!(%error, items = works.len(), "outcomes are refused together");
-                for (work, (lease, outcome)) in works.iter().zip(outcomes) {
+                for (work, (lease, outcome)) in works.iter_mut().zip(outcomes) {
                     self.complete_alone(work, lease, outcome, blobs).await;
                 }
             }
@@ -99,7 +106,7 @@ impl Recorder {
     /// Records one outcome; one that the store does not take becomes an error.
     async fn complete_alone(
         &self,
-        work: &Work,
+        work: &mut Work,
         lease: Lease,
         outcome: ItemOutcome,
         blobs: &mut Vec<ItemRef>,
@@ -117,7 +124,7 @@ impl Recorder {
                     return;
                 }
                 Err(GivenUp::Refused(error)) => {
-                    tracing::error!(item = %work.item(), %error, "an outcome is refused");
+                    work.log.in_scope(|| tracing::error!(%error, "an outcome is refused"));
                 }
                 Err(GivenUp::Stopped) => return,
             }
@@ -126,27 +133,33 @@ impl Recorder {
 
     async fn retry(
         &self,
-        work: Work,
+        mut work: Work,
         after: Duration,
         error: &ItemError,
         blobs: &mut Vec<ItemRef>,
     ) {
-        let lease = work.hold.lease();
-        tracing::info!(item = %lease.item, attempt = work.attempt, %error, "an item is tried again");
+        let lease = &work.hold.lease().clone();
+        let attempt = work.attempt;
+        work.log.in_scope(|| tracing::info!(attempt, %error, "an item is tried again"));
         match self.insist("retry", || self.store.retry(lease, after, error)).await {
             Ok(Retried::Canceled { job_ended }) => {
-                metrics::ended(&work, &ItemOutcome::Canceled, job_ended);
+                ended(&mut work, &ItemOutcome::Canceled, job_ended);
                 blob_of(&work, blobs);
             }
             Ok(Retried::Gone) => blob_of(&work, blobs),
             // A dead letter keeps its image, for those who look into it.
             Ok(Retried::Dead { job_ended }) => {
-                metrics::ended(&work, &ItemOutcome::Failed(error.clone()), job_ended);
+                work.log.in_scope(|| tracing::error!(attempt, %error, "an item is a dead letter"));
+                ended(&mut work, &ItemOutcome::Failed(error.clone()), job_ended);
                 metrics::dead_letter();
             }
-            Ok(Retried::Delayed | Retried::Fenced) | Err(GivenUp::Stopped) => {}
+            Ok(Retried::Delayed) => {
+                work.trace.set("aisle.outcome", "tried_again");
+                work.trace.fail(error.code.as_str());
+            }
+            Ok(Retried::Fenced) | Err(GivenUp::Stopped) => {}
             Err(GivenUp::Refused(refusal)) => {
-                tracing::error!(item = %lease.item, %refusal, "a retry is refused");
+                work.log.in_scope(|| tracing::error!(%refusal, "a retry is refused"));
             }
         }
     }
@@ -202,23 +215,46 @@ fn sorted(batch: impl Iterator<Item = Ended>) -> Sorted {
         match ending {
             Ending::Outcome(outcome) => sorted.outcomes.push((work, outcome)),
             Ending::Retry { after, error } => sorted.retries.push((work, after, error)),
-            Ending::Release => sorted.releases.push(work),
-            Ending::Lost => tracing::debug!(item = %work.item(), "a lost item is dropped"),
+            Ending::Release => {
+                let mut work = work;
+                work.trace.set("aisle.outcome", "released");
+                sorted.releases.push(work);
+            }
+            Ending::Lost => work.log.in_scope(|| tracing::debug!("a lost item is dropped")),
         }
     }
     sorted
 }
 
-fn settle(work: &Work, outcome: &ItemOutcome, recorded: Recorded, blobs: &mut Vec<ItemRef>) {
+fn settle(work: &mut Work, outcome: &ItemOutcome, recorded: Recorded, blobs: &mut Vec<ItemRef>) {
     match recorded {
         Recorded::Stored { job_ended } => {
-            metrics::ended(work, outcome, job_ended);
+            ended(work, outcome, job_ended);
             blob_of(work, blobs);
         }
         Recorded::Gone => blob_of(work, blobs),
         Recorded::Fenced => {
-            tracing::info!(item = %work.item(), "an outcome came too late: the item is another's");
+            work.trace.set("aisle.outcome", "fenced");
+            work.log.in_scope(|| {
+                tracing::info!("an outcome came too late: the item is another's");
+            });
         }
+    }
+}
+
+/// Tells metrics, the trace and the log how an item, and perhaps its job, ended.
+fn ended(work: &mut Work, outcome: &ItemOutcome, job_ended: Option<JobStatus>) {
+    metrics::ended(work, outcome);
+    match outcome {
+        ItemOutcome::Succeeded(_) => work.trace.set("aisle.outcome", "succeeded"),
+        ItemOutcome::Canceled => work.trace.set("aisle.outcome", "canceled"),
+        ItemOutcome::Failed(error) => {
+            work.trace.set("aisle.outcome", "failed");
+            work.trace.fail(error.code.as_str());
+        }
+    }
+    if let Some(status) = job_ended {
+        work.log.in_scope(|| tracing::info!(status = status.as_str(), "job ended"));
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aisle_shared::domain::{ItemOutcome, ItemRef, ItemSource, ModelName, Timestamp};
+use aisle_shared::telemetry::Span;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::ending::{Ended, Ending};
@@ -26,6 +27,10 @@ pub(super) struct Work {
     pub(super) slot: Option<OwnedSemaphorePermit>,
     /// Whether the network may expect it soon.
     pub(super) coming: Option<Coming>,
+    /// Its place in its job's trace.
+    pub(super) trace: Span,
+    /// The ids that stand on each log line about it.
+    pub(super) log: tracing::Span,
     pub(super) _pass: Pass,
 }
 

@@ -8,6 +8,7 @@ use aisle_shared::blob::BlobStore;
 use aisle_shared::domain::{ModelCard, Timestamp, WorkerCard, WorkerId};
 use aisle_shared::fetch::Fetcher;
 use aisle_shared::store::Store;
+use aisle_shared::vitals::{LaneVitals, Patience, Vitals};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +32,7 @@ use super::work::Expected;
 use crate::error::WorkerError;
 use crate::loaded::{LoadedModel, Network};
 use crate::model::Catalog;
+use crate::proof::prove;
 use crate::runtime::environment;
 use crate::session::SessionSettings;
 use crate::settings::WorkerSettings;
@@ -44,6 +46,7 @@ pub struct Worker {
     settings: WorkerSettings,
     card: WorkerCard,
     models: Vec<(LoadedModel, Network)>,
+    vitals: Vitals,
 }
 
 /// What the pipelines of all models share.
@@ -59,8 +62,8 @@ struct Shared {
 }
 
 impl Worker {
-    /// Loads every model and runs each batch size once. Takes seconds and
-    /// blocks.
+    /// Loads every model, runs each batch size once and classifies a picture.
+    /// Takes seconds and blocks.
     ///
     /// # Errors
     /// When ONNX Runtime cannot be used, when there is no model, or when any
@@ -82,7 +85,9 @@ impl Worker {
         };
         let mut models = Vec::with_capacity(catalog.models.len());
         for folder in catalog.models {
-            models.push(LoadedModel::load(&environment, folder, session)?);
+            let (model, mut network) = LoadedModel::load(&environment, folder, session)?;
+            prove(&model, &mut network, &settings.image_limits)?;
+            models.push((model, network));
         }
         let cards: Vec<ModelCard> = models.iter().map(|(model, _)| model.card().clone()).collect();
         let card = WorkerCard {
@@ -91,7 +96,14 @@ impl Worker {
             started_at: Timestamp::now(),
             models: cards,
         };
-        Ok(Self { settings, card, models })
+        let patience = Patience { claim: settings.liveness, work: settings.item_deadline };
+        Ok(Self { settings, card, models, vitals: Vitals::new(patience) })
+    }
+
+    /// The worker's signs of life, for health checks.
+    #[must_use]
+    pub fn vitals(&self) -> Vitals {
+        self.vitals.clone()
     }
 
     /// What the worker announces.
@@ -113,7 +125,19 @@ impl Worker {
         fetcher: Arc<Fetcher>,
         shutdown: CancellationToken,
     ) -> Result<(), WorkerError> {
-        let Self { settings, card, models } = self;
+        let Self { settings, card, models, vitals } = self;
+        let models: Vec<_> = models
+            .into_iter()
+            .map(|(model, network)| {
+                let lane = vitals.lane(model.card().name.clone());
+                (model, network, lane)
+            })
+            .collect();
+        // Nothing is claimed by one of whom the API does not know.
+        if !announce::first(&*store, &card, &shutdown).await {
+            return Ok(());
+        }
+        vitals.announced();
         let held = Arc::new(Held::default());
         let over = CancellationToken::new();
         // Should this future be dropped, its tasks stop too.
@@ -121,6 +145,7 @@ impl Worker {
         let upkeep = TaskTracker::new();
         upkeep.spawn(announce::run(Arc::clone(&store), card.clone(), over.clone()));
         let heartbeat = Heartbeat {
+            worker: card.id.clone(),
             store: Arc::clone(&store),
             held: Arc::clone(&held),
             lease: settings.lease,
@@ -162,25 +187,26 @@ impl Worker {
             shutdown: stop.clone(),
         };
         let mut threads = Vec::with_capacity(models.len());
-        for (model, network) in models {
-            threads.push(start(&shared, &settings, &card.id, model, network)?);
+        for model in models {
+            threads.push(start(&shared, &settings, &card.id, model)?);
         }
         tracing::info!(worker = %card.id, models = threads.len(), "working");
 
         stop.cancelled().await;
+        vitals.stopping();
         tracing::info!(worker = %card.id, "stopping");
         if tokio::time::timeout(settings.grace, held.emptied()).await.is_err() {
-            tracing::warn!("the grace time is over, what is left is handed back");
+            tracing::warn!(worker = %card.id, "the grace time is over, what is left is handed back");
         }
         over.cancel();
         let left = held.renewable(settings.item_deadline);
         if !left.is_empty()
             && let Err(error) = store.release(&left).await
         {
-            tracing::warn!(%error, items = left.len(), "items are left to their leases");
+            tracing::warn!(worker = %card.id, %error, items = left.len(), "items are left to their leases");
         }
         if let Err(error) = store.retire(&card.id).await {
-            tracing::warn!(%error, "the worker is not retired");
+            tracing::warn!(worker = %card.id, %error, "the worker is not retired");
         }
         upkeep.close();
         upkeep.wait().await;
@@ -198,8 +224,7 @@ fn start(
     shared: &Shared,
     settings: &WorkerSettings,
     worker: &WorkerId,
-    model: LoadedModel,
-    network: Network,
+    (model, network, vitals): (LoadedModel, Network, LaneVitals),
 ) -> Result<JoinHandle<()>, WorkerError> {
     let name = model.card().name.clone();
     let metrics = Metrics::new(model.card());
@@ -222,6 +247,7 @@ fn start(
         answered,
         record: shared.record.clone(),
         metrics: metrics.clone(),
+        vitals: vitals.clone(),
     };
     let ended = shared.shutdown.clone().drop_guard();
     let handle = std::thread::Builder::new()
@@ -242,6 +268,7 @@ fn start(
     };
     let intake = Intake {
         lane: Arc::new(lane),
+        vitals,
         store: Arc::clone(&shared.store),
         worker: worker.clone(),
         model: name,

@@ -95,7 +95,11 @@ mod tests {
     use crate::settings::{Layer, SettingsArgs};
 
     fn settings(change: impl FnOnce(&mut Settings)) -> Settings {
-        let args = SettingsArgs { config: None, layer: Layer::default() };
+        let args = SettingsArgs {
+            otel_exporter_otlp_endpoint: None,
+            config: None,
+            layer: Layer::default(),
+        };
         let mut settings = Settings::resolve(args).unwrap();
         change(&mut settings);
         settings

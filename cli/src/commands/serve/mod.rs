@@ -12,43 +12,49 @@ use std::net::TcpListener;
 use aisle_api::{ApiSettings, Listeners};
 use aisle_worker::Worker;
 use anyhow::Context;
+use tokio_util::sync::CancellationToken;
 
 use crate::output;
 use crate::settings::{Settings, SettingsArgs};
+use crate::stopping::part;
 use process::Process;
 
 /// The API and a worker in one process.
 pub(crate) async fn serve(args: SettingsArgs) -> anyhow::Result<()> {
-    let (settings, metrics) = process::prepare(args)?;
+    let (settings, telemetry) = process::prepare(args, "aisle")?;
     let worker_settings = settings.worker()?;
     let listeners = listen(&settings)?;
     let worker = Worker::load(worker_settings)?;
-    let process = Process::open(settings, metrics).await?;
-    let api = process.api_settings(true).await?;
+    let process = Process::open(settings, telemetry).await?;
+    let api = process.api_settings().await?;
     announce(&listeners.callers, &api)?;
-    let parts = async { tokio::join!(process.api(listeners, api), process.worker(worker)) };
+    let vitals = Some(worker.vitals());
+    let parts = async { tokio::join!(process.api(listeners, api, vitals), process.worker(worker)) };
     let (served, worked) = process.run(parts).await;
     served.and(worked)
 }
 
 /// The API alone.
 pub(crate) async fn api(args: SettingsArgs) -> anyhow::Result<()> {
-    let (settings, metrics) = process::prepare(args)?;
+    let (settings, telemetry) = process::prepare(args, "aisle-api")?;
     let listeners = listen(&settings)?;
-    let process = Process::open(settings, metrics).await?;
-    let api = process.api_settings(false).await?;
+    let process = Process::open(settings, telemetry).await?;
+    let api = process.api_settings().await?;
     announce(&listeners.callers, &api)?;
-    process.run(process.api(listeners, api)).await
+    process.run(process.api(listeners, api, None)).await
 }
 
 /// A worker alone.
 pub(crate) async fn worker(args: SettingsArgs) -> anyhow::Result<()> {
-    let (settings, metrics) = process::prepare(args)?;
+    let (settings, telemetry) = process::prepare(args, "aisle-worker")?;
     let worker_settings = settings.worker()?;
     let monitor = listen_for_administrators(&settings)?;
     let worker = Worker::load(worker_settings)?;
-    let process = Process::open(settings, metrics).await?;
-    let parts = async { tokio::join!(process.monitor(monitor), process.worker(worker)) };
+    let process = Process::open(settings, telemetry).await?;
+    // Whoever watches a worker that stops sees it until it has.
+    let drained = CancellationToken::new();
+    let watched = process.monitor(monitor, worker.vitals(), drained.clone());
+    let parts = async { tokio::join!(watched, part(process.worker(worker), &drained)) };
     let (monitored, worked) = process.run(parts).await;
     monitored.and(worked)
 }
@@ -97,6 +103,7 @@ impl Settings {
                 .saturating_mul(std::num::NonZeroUsize::MIN.saturating_add(2)),
             batch_wait: self.batch_wait,
             lease: self.lease,
+            liveness: self.liveness,
             grace: self.grace,
             ..defaults
         })

@@ -2,11 +2,16 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aisle_api::{ApiSettings, ApiState, Listeners};
 use aisle_shared::fetch::{FetchPolicy, Fetcher};
-use aisle_shared::telemetry::{LogFormat, MetricsHandle, init_logging, install_metrics};
+use aisle_shared::telemetry::{
+    LogFormat, MetricsHandle, StoreGauges, TraceSettings, TracesHandle, init_logging, init_traces,
+    install_metrics,
+};
 use aisle_shared::upkeep::Upkeep;
+use aisle_shared::vitals::Vitals;
 use aisle_worker::Worker;
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
@@ -17,8 +22,21 @@ use crate::settings::{LogSetting, Settings, SettingsArgs};
 use crate::stopping::{StopSignals, part};
 use crate::wiring::{self, Backends};
 
-/// Reads the settings and sets logs and metrics up.
-pub(super) fn prepare(args: SettingsArgs) -> anyhow::Result<(Settings, MetricsHandle)> {
+/// How long the last spans may take to reach the collector.
+const LAST_SPANS: Duration = Duration::from_secs(3);
+
+/// What the process says of itself.
+pub(super) struct Telemetry {
+    metrics: MetricsHandle,
+    traces: Option<TracesHandle>,
+}
+
+/// Reads the settings and sets logs, metrics and traces up; `service` is the
+/// name that traces bear.
+pub(super) fn prepare(
+    args: SettingsArgs,
+    service: &'static str,
+) -> anyhow::Result<(Settings, Telemetry)> {
     let settings = Settings::resolve(args)?;
     let format = match settings.log_format {
         LogSetting::Text => LogFormat::Text,
@@ -26,24 +44,30 @@ pub(super) fn prepare(args: SettingsArgs) -> anyhow::Result<(Settings, MetricsHa
     };
     init_logging(format, &settings.log).context("log (AISLE_LOG)")?;
     let metrics = install_metrics().context("metrics")?;
-    Ok((settings, metrics))
+    let traces = settings.otlp_endpoint.clone().map(|endpoint| {
+        let percent = settings.otlp_sample_percent;
+        tracing::info!(%endpoint, percent, "traces go to a collector");
+        init_traces(&TraceSettings { endpoint, service, percent })
+    });
+    let traces = traces.transpose().context("otlp_endpoint (AISLE_OTLP_ENDPOINT)")?;
+    Ok((settings, Telemetry { metrics, traces }))
 }
 
 /// A running process: its parts begin here and end at `stop`.
 pub(super) struct Process {
     settings: Settings,
     backends: Backends,
-    metrics: MetricsHandle,
+    telemetry: Telemetry,
     stop: CancellationToken,
 }
 
 impl Process {
     /// Opens the store; from here on signals stop the process in good order.
-    pub(super) async fn open(settings: Settings, metrics: MetricsHandle) -> anyhow::Result<Self> {
+    pub(super) async fn open(settings: Settings, telemetry: Telemetry) -> anyhow::Result<Self> {
         let backends = wiring::open(&settings).await?;
         let stop = CancellationToken::new();
         StopSignals::listen()?.cancel(stop.clone());
-        Ok(Self { settings, backends, metrics, stop })
+        Ok(Self { settings, backends, telemetry, stop })
     }
 
     /// Runs parts of the process, and the store's upkeep for as long as they
@@ -56,6 +80,10 @@ impl Process {
         let over = CancellationToken::new();
         let (result, ()) = tokio::join!(part(parts, &over), upkeep.run(over.clone()));
         tracing::info!("stopped");
+        if let Some(traces) = self.telemetry.traces.clone() {
+            // A collector that does not answer is not waited for.
+            drop(tokio::task::spawn_blocking(move || traces.shutdown(LAST_SPANS)).await);
+        }
         result
     }
 
@@ -63,7 +91,7 @@ impl Process {
     ///
     /// # Errors
     /// When it would be open to more than was said, or TLS cannot be had.
-    pub(super) async fn api_settings(&self, needs_worker: bool) -> anyhow::Result<ApiSettings> {
+    pub(super) async fn api_settings(&self) -> anyhow::Result<ApiSettings> {
         let settings = &self.settings;
         let access = access::decide(settings, self.backends.store.as_ref()).await?;
         Ok(ApiSettings {
@@ -76,7 +104,6 @@ impl Process {
             fetch_policy: self.fetch_policy(),
             rate_per_minute: settings.rate_per_minute,
             upload_within: settings.upload_within,
-            needs_worker,
             shutdown_grace: settings.grace,
             ..ApiSettings::default()
         })
@@ -87,12 +114,14 @@ impl Process {
         &self,
         listeners: Listeners,
         settings: ApiSettings,
+        worker: Option<Vitals>,
     ) -> anyhow::Result<()> {
-        let metrics = self.metrics.clone();
+        let metrics = self.telemetry.metrics.clone();
         let state = ApiState {
             store: Arc::clone(&self.backends.store),
             blobs: Arc::clone(&self.backends.blobs),
             settings,
+            worker,
             metrics: Arc::new(move || metrics.render()),
         };
         let served = aisle_api::serve(listeners, state, self.stop.clone());
@@ -111,12 +140,22 @@ impl Process {
         part(worked, &self.stop).await.context("the worker stopped")
     }
 
-    /// Answers health checks and metrics for a process without an API.
-    pub(super) async fn monitor(&self, listener: Option<TcpListener>) -> anyhow::Result<()> {
+    /// Answers health checks and metrics for a process without an API, until
+    /// its worker has drained.
+    pub(super) async fn monitor(
+        &self,
+        listener: Option<TcpListener>,
+        vitals: Vitals,
+        drained: CancellationToken,
+    ) -> anyhow::Result<()> {
         let Some(listener) = listener else { return Ok(()) };
-        let monitored =
-            Monitored { store: Arc::clone(&self.backends.store), metrics: self.metrics.clone() };
-        let served = monitor::serve(listener, monitored, self.stop.clone());
+        let monitored = Monitored {
+            store: Arc::clone(&self.backends.store),
+            vitals,
+            gauges: Arc::new(StoreGauges::default()),
+            metrics: self.telemetry.metrics.clone(),
+        };
+        let served = monitor::serve(listener, monitored, drained);
         part(served, &self.stop).await.context("the health check stopped")
     }
 

@@ -112,7 +112,7 @@ pub(super) async fn cancel(
             .arg(first)
             .arg(ITEMS_PER_CANCEL)
             .arg(canceled()?);
-        let (word, next, mut here): (String, String, Vec<u32>) = server.run(&step).await?;
+        let (word, next, mut here): (String, String, Vec<u32>) = server.run_ending(&step).await?;
         match word.as_str() {
             "requested" => items.append(&mut here),
             "ended" if items.is_empty() => {

@@ -40,7 +40,7 @@ pub(super) async fn claim(
     for _ in 0..request.max.min(ITEMS_PER_CALL) {
         step.arg(format!("{:016x}", rand::random::<u64>()));
     }
-    let rows: Vec<ClaimedRow> = server.run(&step).await?;
+    let rows: Vec<ClaimedRow> = server.run_ending(&step).await?;
     rows.into_iter().map(read_claimed).collect()
 }
 
@@ -100,7 +100,7 @@ pub(super) async fn complete(
             items += 1;
             bytes += text.len();
         }
-        let answers: Vec<(String, String)> = server.run(&step).await?;
+        let answers: Vec<(String, String)> = server.run_ending(&step).await?;
         for (word, ending) in answers {
             recorded.push(read_recorded(&word, &ending)?);
         }
@@ -130,7 +130,7 @@ pub(super) async fn retry(
         .arg(millis(after))
         .arg(write_json(&ItemOutcome::Failed(error.clone()))?)
         .arg(canceled()?);
-    let (word, ending): (String, String) = server.run(&step).await?;
+    let (word, ending): (String, String) = server.run_ending(&step).await?;
     let job_ended = read_ending(&ending)?;
     match word.as_str() {
         "delayed" => Ok(Retried::Delayed),
@@ -150,7 +150,7 @@ pub(super) async fn release(server: &Server, held: &[Lease]) -> Result<(), Store
         for lease in chunk {
             step.arg(lease.item.to_string()).arg(&lease.token.0);
         }
-        let _: String = server.run(&step).await?;
+        let _: String = server.run_ending(&step).await?;
     }
     Ok(())
 }

@@ -7,17 +7,24 @@ use deadpool::managed::{Object, Pool, PoolError};
 use redis::{Client, Cmd, ErrorKind, FromRedisValue, RedisError, Script, ScriptInvocation};
 use tokio::time::{Instant, error::Elapsed, timeout_at};
 
+use super::super::ended::EndedJob;
 use super::super::{Resource, StoreError};
 use super::connection::{self, Manager};
 use super::keys::Shard;
+use super::records::read_status;
 use super::scripts::Scripts;
 use crate::clock::Clock;
+use crate::domain::Timestamp;
 
 /// How long a verb may take, the wait for a connection included.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// When to ask a server again that has no memory left.
 pub(super) const FULL_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// A job as a script tells that it ended: its model, its status, when it was
+/// created and when it ended.
+type EndingRow = (String, String, u64, u64);
 
 /// A Redis server with the store's scripts.
 pub(crate) struct Server {
@@ -70,6 +77,21 @@ impl Server {
         let mut connection = self.connection(deadline).await?;
         let answer = timeout_at(deadline, step.invoke_async(&mut *connection)).await;
         hand_back(connection, answer)
+    }
+
+    /// Runs a script that may end jobs, and reports those that it has ended.
+    /// Those of an answer that is lost on the way stay unreported.
+    pub(super) async fn run_ending<T: FromRedisValue>(
+        &self,
+        step: &ScriptInvocation<'_>,
+    ) -> Result<T, StoreError> {
+        let (answer, endings): (T, Vec<EndingRow>) = self.run(step).await?;
+        for (model, status, created, ended) in endings {
+            let status = read_status(&status)?;
+            let took = Timestamp(ended).since(Timestamp(created));
+            EndedJob { model, status, took }.report();
+        }
+        Ok(answer)
     }
 
     /// Runs a plain command.

@@ -34,7 +34,7 @@ pub(super) async fn reap(server: &Server, limit: usize) -> Result<Reaped, StoreE
             .arg(MAX_CRASHES)
             .arg(worker_lost()?)
             .arg(canceled()?);
-        let (requeued, dead, canceled, looked): ReapedRows = server.run(&step).await?;
+        let (requeued, dead, canceled, looked): ReapedRows = server.run_ending(&step).await?;
         reaped.requeued.append(&mut read_items(&requeued)?);
         reaped.dead.append(&mut read_items(&dead)?);
         reaped.canceled.append(&mut read_items(&canceled)?);

@@ -6,7 +6,8 @@ use rusqlite::params;
 use super::admission::note_drained;
 use super::step::Step;
 use super::values::json;
-use crate::domain::{ItemCounts, ItemError, ItemOutcome, ItemRef, JobId, JobStatus};
+use crate::domain::{ItemCounts, ItemError, ItemOutcome, ItemRef, JobId, JobStatus, Timestamp};
+use crate::store::ended::EndedJob;
 use crate::store::{MAX_OUTCOME_BYTES, StoreError};
 
 /// An outcome as it is recorded.
@@ -108,12 +109,16 @@ pub(super) fn count_ended(
     step.changes.job(job);
     let status = counts.final_status();
     if let Some(status) = status {
-        step.db
+        let (model, created): (String, Timestamp) = step
+            .db
             .prepare_cached(
                 "UPDATE jobs SET status = ?2, completed_at = ?3, expires_at = ?3 + retention_ms
-                 WHERE id = ?1",
+                 WHERE id = ?1
+                 RETURNING (SELECT model FROM lanes WHERE lanes.id = jobs.lane), created_at",
             )?
-            .execute(params![job, status, step.now.wall])?;
+            .query_row(params![job, status, step.now.wall], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let took = step.now.wall.since(created);
+        step.changes.ended(EndedJob { model, status, took });
     }
     Ok(status)
 }

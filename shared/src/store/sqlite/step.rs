@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use super::time::Moment;
 use crate::domain::{JobId, ModelName};
 use crate::store::Wakers;
+use crate::store::ended::EndedJob;
 
 /// One transition inside the writer's transaction. It either keeps all it
 /// wrote or, by returning an error, nothing.
@@ -23,6 +24,7 @@ pub(super) struct Step<'a> {
 pub(super) struct Changes {
     jobs: Vec<JobId>,
     work: Vec<ModelName>,
+    ended: Vec<EndedJob>,
 }
 
 impl Changes {
@@ -40,14 +42,21 @@ impl Changes {
         }
     }
 
+    /// A job has ended.
+    pub(super) fn ended(&mut self, job: EndedJob) {
+        self.ended.push(job);
+    }
+
     /// Takes over what another step noted.
     pub(super) fn append(&mut self, mut other: Self) {
         self.jobs.append(&mut other.jobs);
         self.work.append(&mut other.work);
+        self.ended.append(&mut other.ended);
     }
 
-    /// Wakes everyone concerned.
-    pub(super) fn wake(&self, wakers: &Wakers) {
+    /// Wakes everyone concerned, and counts what has ended.
+    pub(super) fn tell(&mut self, wakers: &Wakers) {
+        self.ended.drain(..).for_each(EndedJob::report);
         for job in &self.jobs {
             wakers.job_changed(job);
         }

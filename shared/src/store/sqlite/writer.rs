@@ -114,12 +114,12 @@ impl Loop {
     fn commit(&self, first: Command) {
         let mut group = vec![first];
         group.extend(self.waiting.try_iter().take(GROUP - 1));
-        let committed = batch::commit(&self.db, &self.clock, group);
+        let mut committed = batch::commit(&self.db, &self.clock, group);
         if committed.disk_full {
             // Before anyone is answered: who tries again finds room.
             self.disk.relieve(&self.db);
         }
-        committed.changes.wake(&self.wakers);
+        committed.changes.tell(&self.wakers);
         committed.answer();
     }
 

@@ -5,9 +5,11 @@
 --       6 outcome of a canceled item.
 local job = ARGV[3]
 local j = call('HMGET', job_key(job), 'tenant', 'status', 'total', 'model', 'band', 'cancel')
-if j[1] ~= ARGV[2] or j[2] == 'open' then return {'unknown', '', {}} end
-if j[2] == 'canceled' then return {'requested', '', {}} end
-if j[2] ~= 'queued' and j[2] ~= 'processing' then return {'ended', j[2], {}} end
+if j[1] ~= ARGV[2] or j[2] == 'open' then return with_endings({'unknown', '', {}}) end
+if j[2] == 'canceled' then return with_endings({'requested', '', {}}) end
+if j[2] ~= 'queued' and j[2] ~= 'processing' then
+  return with_endings({'ended', j[2], {}})
+end
 if not j[6] then
   call('HSET', job_key(job), 'cancel', 1)
   touched[job] = true
@@ -33,4 +35,4 @@ for i, source in ipairs(indices[1] and call('HMGET', sources_key(job), unpack(in
   end
 end
 settle()
-return {'requested', stop < num(j[3]) and stop or '', here}
+return with_endings({'requested', stop < num(j[3]) and stop or '', here})

@@ -82,4 +82,4 @@ if #claimed == 0 then
   if #claimed > 0 then call('HSET', P..'turns', model, turn % 8) end
 end
 settle()
-return claimed
+return with_endings(claimed)

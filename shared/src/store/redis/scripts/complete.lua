@@ -17,4 +17,4 @@ for i = 2, #ARGV, 4 do
   end
 end
 settle()
-return answers
+return with_endings(answers)

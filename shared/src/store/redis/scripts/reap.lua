@@ -34,4 +34,4 @@ for _, item in ipairs(items) do
   end
 end
 settle()
-return {requeued, dead, canceled, #items}
+return with_endings({requeued, dead, canceled, #items})

@@ -17,4 +17,4 @@ for i = 3, #ARGV, 2 do
   end
 end
 settle()
-return 'released'
+return with_endings('released')

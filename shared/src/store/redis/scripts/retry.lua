@@ -7,11 +7,11 @@ local item = ARGV[2]
 local job, index = split(item)
 local held = call('HMGET', try_key(item), 'state', 'token', 'attempts')
 if held[2] ~= ARGV[3] or held[1] == 'ready' then
-  if held[1] or call('HEXISTS', sources_key(job), index) == 1 then return {'fenced', ''} end
-  return {'gone', ''}
+  local known = held[1] or call('HEXISTS', sources_key(job), index) == 1
+  return with_endings({known and 'fenced' or 'gone', ''})
 end
 -- The same call came before, and its answer was lost on the way.
-if held[1] == 'delayed' then return {'delayed', ''} end
+if held[1] == 'delayed' then return with_endings({'delayed', ''}) end
 
 local j = call('HMGET', job_key(job), 'attempts', 'cancel')
 local answer
@@ -27,4 +27,4 @@ else
   answer = {'delayed', ''}
 end
 settle()
-return answer
+return with_endings(answer)

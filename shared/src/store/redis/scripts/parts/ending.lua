@@ -1,9 +1,15 @@
 -- How items and jobs end: the only place that writes a result.
 
+-- Jobs that this script has ended: model, status, when created, when ended.
+local endings = {}
+
+-- What a script that may end jobs answers: its own answer, and the endings.
+local function with_endings(answer) return {answer, endings} end
+
 -- Ends the job if its last item has ended; answers its status then.
 local function end_job(job)
   local j = call('HMGET', job_key(job), 'total', 'succeeded', 'failed', 'canceled',
-    'status', 'tenant', 'created', 'retention')
+    'status', 'tenant', 'created', 'retention', 'model')
   local total, succeeded, failed, canceled = num(j[1]), num(j[2]), num(j[3]), num(j[4])
   if succeeded + failed + canceled < total then return nil end
   local status = 'succeeded'
@@ -14,6 +20,7 @@ local function end_job(job)
   call('HSET', job_key(job), 'status', status, 'completed', now, 'expires', expires)
   move_index(j[6], job, j[7], j[5], status)
   call('ZADD', EXPIRY, expires, job)
+  endings[#endings + 1] = {j[9], status, num(j[7]), now}
   return status
 end
 

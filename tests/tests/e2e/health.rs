@@ -1,0 +1,50 @@
+//! What probes are told while the store does not answer.
+
+use std::time::Duration;
+
+use aisle_tests::harness::Backend;
+use aisle_tests::places::free_port;
+use aisle_tests::service::{Processes, Service};
+use aisle_tests::wait;
+
+const LIVENESS: Duration = Duration::from_secs(5);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_whose_store_is_frozen_is_told_from_one_that_works() {
+    let watched = format!("127.0.0.1:{}", free_port());
+    let seconds = LIVENESS.as_secs().to_string();
+    let settings =
+        [("AISLE_METRICS_LISTEN", watched.as_str()), ("AISLE_LIVENESS_SECONDS", seconds.as_str())];
+    let mut service = Service::tiny(Backend::Redis, Processes::Apart, &settings).await;
+    let base = format!("http://{watched}/");
+    let client = service.client.clone();
+    let status = |path: &'static str| {
+        let request = client.get(format!("{base}{path}")).send();
+        async move { request.await.map(|answer| answer.status().as_u16()).unwrap_or_default() }
+    };
+    let until = |path: &'static str, wanted: u16| {
+        let status = &status;
+        wait::until("another answer of the probe", move || async move {
+            (status(path).await == wanted).then_some(())
+        })
+    };
+    until("health/ready", 200).await;
+    until("health/live", 200).await;
+
+    service.redis().freeze().expect("a frozen server");
+    let frozen = std::time::Instant::now();
+    until("health/ready", 503).await;
+    until("health/live", 503).await;
+    // The last claim may be a second older than the frost.
+    assert!(frozen.elapsed() + Duration::from_secs(2) > LIVENESS, "{:?}", frozen.elapsed());
+    let metrics = client.get(format!("{base}metrics")).send().await.unwrap().text().await.unwrap();
+    assert!(metrics.lines().any(|line| line == "aisle_store_up 0"), "{metrics}");
+
+    service.redis().thaw().expect("a server again");
+    until("health/live", 200).await;
+    until("health/ready", 200).await;
+    let metrics = client.get(format!("{base}metrics")).send().await.unwrap().text().await.unwrap();
+    for line in ["aisle_store_up 1", "aisle_model_workers{model=\"tiny\"} 1"] {
+        assert!(metrics.lines().any(|shown| shown == line), "{line}\n{metrics}");
+    }
+}
