@@ -43,11 +43,17 @@ async fn kill_the_api_under_way(backend: Backend) {
                 tokio::spawn(sent)
             })
             .collect();
-        // Each round a little later: before, while and after the jobs are
-        // written.
-        let _ =
-            tokio::time::timeout(Duration::from_millis(3 * round), std::future::pending::<()>())
-                .await;
+        if round + 1 < KILLS {
+            // Each round a little later: before and while the jobs are written.
+            let pause = Duration::from_millis(20 * round);
+            let _ = tokio::time::timeout(pause, std::future::pending::<()>()).await;
+        } else {
+            // Last when all of them are, whether or not it was told.
+            wait::until("every job of the round", || async {
+                (all_jobs(&service).await.len() == jobs.len() + AT_ONCE).then_some(())
+            })
+            .await;
+        }
         service.kill("api");
         let mut acknowledged = HashMap::new();
         for (key, first) in keys.iter().zip(firsts) {
