@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use futures::StreamExt as _;
 use serde_json::{Value, json};
 
 use super::fleet::{Fleet, Plan};
@@ -29,6 +30,9 @@ const SHARE: f64 = 0.7;
 
 /// Clients, each of which begins its jobs at a fixed pace.
 const CLIENTS: usize = 8;
+
+/// Jobs that are checked side by side, so that checking keeps up.
+const CHECKERS: usize = 16;
 
 /// The growth of memory that is allowed, in per cent an hour.
 const ALLOWED_SLOPE: f64 = 1.0;
@@ -184,11 +188,19 @@ async fn check(base: String, ledger: Arc<Ledger>, over: Arc<AtomicBool>) -> Chec
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        for promise in promises {
+        let mut fates = futures::stream::iter(promises)
+            .map(|promise| {
+                let (client, base, ledger) = (client.clone(), base.clone(), Arc::clone(&ledger));
+                async move {
+                    let (sent, images) = (promise.sent, promise.images.len());
+                    let fate = check_and_delete(&client, &base, &ledger, promise, wait::DEADLINE);
+                    (sent, images, fate.await)
+                }
+            })
+            .buffer_unordered(CHECKERS);
+        while let Some((sent, images, fate)) = fates.next().await {
             checked.jobs += 1;
-            checked.images += promise.images.len();
-            let sent = promise.sent;
-            let fate = check_and_delete(&client, &base, &ledger, promise, wait::DEADLINE).await;
+            checked.images += images;
             checked.twice.extend(fate.twice);
             checked.wrong.extend(fate.wrong);
             match fate.ended {
@@ -359,7 +371,7 @@ mod tests {
     fn line(growth_per_hour: f64, noise: f64) -> Vec<(f64, f64)> {
         let value = |second: u32| {
             let at = f64::from(second);
-            let wobble = if second / 60 % 2 == 0 { noise } else { -noise };
+            let wobble = if (second / 60).is_multiple_of(2) { noise } else { -noise };
             (at, 1_000.0 + growth_per_hour * at / 3600.0 + wobble)
         };
         (0..1800).step_by(5).map(value).collect()
