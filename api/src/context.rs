@@ -6,6 +6,7 @@ use std::sync::Arc;
 use aisle_shared::blob::BlobStore;
 use aisle_shared::store::Store;
 use aisle_shared::telemetry::StoreGauges;
+use aisle_shared::webhook::Vault;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +19,8 @@ pub struct ApiState {
     pub store: Arc<dyn Store>,
     /// Uploaded bytes.
     pub blobs: Arc<dyn BlobStore>,
+    /// Seals what signs webhooks; without it there are none.
+    pub vault: Option<Arc<Vault>>,
     /// Limits and defaults.
     pub settings: ApiSettings,
     /// Renders the process' metrics in Prometheus' text format.

@@ -16,6 +16,7 @@ mod problem;
 mod routes;
 mod server;
 mod settings;
+mod signing;
 mod view;
 mod wait;
 

@@ -2,11 +2,15 @@
 //! cursors, query parameters.
 
 mod cursor;
+mod delivery_cursor;
 mod job_path;
 mod params;
 mod prefer;
+mod webhook_path;
 
 pub(crate) use cursor::Cursor;
+pub(crate) use delivery_cursor::DeliveryCursor;
 pub(crate) use job_path::JobPath;
 pub(crate) use params::Params;
 pub(crate) use prefer::{PREFERENCE_APPLIED, Prefer};
+pub(crate) use webhook_path::{DeliveryPath, EndpointPath};

@@ -8,6 +8,7 @@
 
 mod body;
 mod choice;
+mod document;
 mod draft;
 mod form;
 mod json;
@@ -18,7 +19,8 @@ mod receive;
 mod uploads;
 
 pub(crate) use choice::default_model;
+pub(crate) use document::Document;
 pub(crate) use form::{MultipartJob, RawImage};
-pub(crate) use json::JsonJob;
+pub(crate) use json::{JsonJob, wrong};
 pub(crate) use options::SubmitQuery;
 pub(crate) use receive::receive;

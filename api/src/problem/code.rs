@@ -44,9 +44,13 @@ codes! {
     EmptyImage          "empty_image"            BAD_REQUEST            "The image has no bytes.";
     JobNotFound         "job_not_found"          NOT_FOUND              "There is no such job.";
     ModelNotFound       "model_not_found"        NOT_FOUND              "There is no such model.";
+    EndpointNotFound    "endpoint_not_found"     NOT_FOUND              "There is no such webhook endpoint.";
+    DeliveryNotFound    "delivery_not_found"     NOT_FOUND              "There is no such webhook delivery.";
     RouteNotFound       "route_not_found"        NOT_FOUND              "There is nothing at this address.";
     MethodNotAllowed    "method_not_allowed"     METHOD_NOT_ALLOWED     "The address does not take this method.";
     UploadTooSlow       "upload_too_slow"        REQUEST_TIMEOUT        "The request's body came too slowly.";
+    EndpointChanged     "endpoint_changed"       CONFLICT               "The webhook endpoint was changed by another request.";
+    TooManyEndpoints    "too_many_endpoints"     CONFLICT               "There are as many webhook endpoints as there may be.";
     JobAlreadyEnded     "job_already_ended"      CONFLICT               "The job has ended and cannot be canceled.";
     JobGone             "job_gone"               GONE                   "The job was deleted or outlived its retention.";
     BodyTooLarge        "body_too_large"         PAYLOAD_TOO_LARGE      "The request is larger than allowed.";
@@ -61,6 +65,7 @@ codes! {
     UnknownModel        "unknown_model"          UNPROCESSABLE_ENTITY   "No worker has announced this model.";
     InvalidTopK         "invalid_top_k"          UNPROCESSABLE_ENTITY   "The model does not have that many labels, or none were asked for.";
     Internal            "internal"               INTERNAL_SERVER_ERROR  "Something failed on our side.";
+    WebhooksOff         "webhooks_not_configured" NOT_IMPLEMENTED       "The service has no key to keep webhook secrets with.";
     StoreUnavailable    "store_unavailable"      SERVICE_UNAVAILABLE    "The store does not answer.";
     QueueFull           "queue_full"             SERVICE_UNAVAILABLE    "As many images wait as may wait.";
     TooBusy             "too_busy"               SERVICE_UNAVAILABLE    "As many uploads are being read as may be read.";

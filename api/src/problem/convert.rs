@@ -29,10 +29,14 @@ impl From<StoreError> for Problem {
                 Self::new(Code::QueueFull, detail).retry_after(QUEUE_RETRY).caused_by(error)
             }
             StoreError::NotFound => Self::new(Code::JobNotFound, "There is no job of that id."),
-            StoreError::Stale
-            | StoreError::Invalid(_)
-            | StoreError::Corrupt(_)
-            | StoreError::Config(_) => Self::internal(error),
+            // Nothing but an endpoint is changed so.
+            StoreError::Stale => {
+                let detail = "Another request changed the endpoint; read it and try again.";
+                Self::new(Code::EndpointChanged, detail)
+            }
+            StoreError::Invalid(_) | StoreError::Corrupt(_) | StoreError::Config(_) => {
+                Self::internal(error)
+            }
         }
     }
 }

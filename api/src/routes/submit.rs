@@ -19,7 +19,7 @@ use crate::{lookup, wait};
 problems!(SubmitProblems:
     InvalidRequest, InvalidQuery, NoImages, EmptyImage, UploadTooSlow, BodyTooLarge, TooLarge,
     TooManyPixels, TooManyImages, UnsupportedMedia, UnsupportedType, Truncated, Undecodable,
-    UrlNotAllowed, UnknownModel, InvalidTopK, Internal, StoreUnavailable, QueueFull, TooBusy,
+    UrlNotAllowed, UnknownModel, InvalidTopK, Internal, WebhooksOff, StoreUnavailable, QueueFull, TooBusy,
     NoModel);
 
 /// Submit photographs
@@ -45,6 +45,10 @@ problems!(SubmitProblems:
             ("url" = (summary = "An image by its URL", value = json!({
                 "images": [{"url": "https://example.com/photographs/sandal.jpg"}],
                 "top_k": 3
+            }))),
+            ("webhook" = (summary = "A job whose end is told", value = json!({
+                "images": [{"url": "https://example.com/photographs/sandal.jpg"}],
+                "webhook": {"url": "https://shop.example.com/hooks/aisle"}
             }))),
             ("base64" = (summary = "An image by its bytes", value = json!({
                 "images": [{"base64": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="}],
@@ -83,7 +87,7 @@ pub(crate) async fn submit(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let options = query.0.into_options()?;
+    let options = query.0.into_options(&context.settings().fetch_policy)?;
     let draft = intake::receive(&context, &request, payload).await?;
     let id = draft.submit(&caller, options).await?;
     let max = context.settings().wait_max;

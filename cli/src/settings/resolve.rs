@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aisle_shared::domain::ModelName;
+use aisle_shared::webhook::MasterKey;
 use aisle_worker::Provider;
 use clap::Args;
 
@@ -35,6 +36,9 @@ pub(crate) struct Settings {
     pub(crate) models: Option<PathBuf>,
     pub(crate) default_model: Option<ModelName>,
     pub(crate) ort_lib: Option<PathBuf>,
+    pub(crate) secret_key: Option<Vec<MasterKey>>,
+    pub(crate) secret_key_file: Option<PathBuf>,
+    pub(crate) webhooks: Option<bool>,
     pub(crate) provider: Provider,
     pub(crate) threads: Option<NonZeroUsize>,
     pub(crate) max_batch: NonZeroUsize,
@@ -91,6 +95,9 @@ impl Settings {
         let models = read!(models, values::existing_folder);
         let default_model = read!(default_model, values::name::<ModelName>);
         let ort_lib = read!(ort_lib, values::existing_file);
+        let secret_key = read!(secret_key, values::secret_key);
+        let secret_key_file = read!(secret_key_file, values::existing_file);
+        let webhooks = read!(webhooks, values::truth);
         let provider = read!(provider, values::provider);
         let threads = read!(threads, values::within(1..=1024));
         let max_batch = read!(max_batch, values::within(1..=256));
@@ -114,6 +121,10 @@ impl Settings {
         });
         reader.problems.extend(blobs_without_redis(&store, blobs));
         reader.problems.extend(missing_default(models.as_deref(), default_model.as_ref()));
+        if secret_key.is_some() && secret_key_file.is_some() {
+            let problem = "secret_key and secret_key_file: only one of them can be set";
+            reader.problems.push(problem.to_owned());
+        }
         Some(Self {
             listen: listen?,
             data,
@@ -122,6 +133,9 @@ impl Settings {
             models,
             default_model,
             ort_lib,
+            secret_key,
+            secret_key_file,
+            webhooks,
             provider: provider?,
             threads: threads.and_then(NonZeroUsize::new),
             max_batch: NonZeroUsize::new(max_batch?)?,
@@ -259,6 +273,26 @@ mod tests {
         assert_eq!(sqlite.store, StoreSetting::Sqlite("d/aisle.db".into()));
         let both = resolve("blobs = \"redis\"\n", Layer::default()).unwrap_err().to_string();
         assert!(both.contains("blobs: redis needs"), "{both}");
+    }
+
+    #[test]
+    fn secret_keys_are_read_from_one_place_and_never_repeated() {
+        let keys = [MasterKey::generate(), MasterKey::generate()];
+        let text = format!("{},{}", *keys[0].reveal(), *keys[1].reveal());
+        let settings = resolve(&format!("secret_key = \"{text}\"\n"), Layer::default()).unwrap();
+        assert_eq!(settings.secret_key.as_deref(), Some(&keys[..]));
+        assert!(!format!("{settings:?}").contains(&text[..10]));
+
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let layer = || Layer {
+            secret_key_file: given(file.path().to_str().unwrap(), Source::Flag),
+            ..Layer::default()
+        };
+        assert!(resolve("", layer()).unwrap().secret_key_file.is_some());
+        let both = resolve(&format!("secret_key = \"{text}\"\n"), layer()).unwrap_err();
+        assert!(both.to_string().contains("only one of them"), "{both}");
+        let bad = resolve("secret_key = \"hunter2\"\n", Layer::default()).unwrap_err();
+        assert!(!bad.to_string().contains("hunter2"), "{bad}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use aisle_shared::webhook::MasterKey;
 use aisle_worker::Provider;
 
 /// Where jobs are kept.
@@ -88,6 +89,10 @@ pub(super) fn blobs(text: &str) -> Result<BlobsSetting, String> {
         "redis" => Ok(BlobsSetting::Redis),
         _ => Err("must be files or redis".to_owned()),
     }
+}
+
+pub(super) fn secret_key(text: &str) -> Result<Vec<MasterKey>, String> {
+    MasterKey::parse_list(text).map_err(|error| format!("must be one key or more: {error}"))
 }
 
 pub(super) fn provider(text: &str) -> Result<Provider, String> {

@@ -89,21 +89,20 @@ impl Sender {
 
     /// Delivers until told to stop. What is under way then has `grace` to end,
     /// and is given back untried if it does not.
-    pub async fn run(self, shutdown: CancellationToken, grace: Duration) {
-        let sender = Arc::new(self);
+    pub async fn run(self: Arc<Self>, shutdown: CancellationToken, grace: Duration) {
         let mut under_way = UnderWay::default();
         let mut fails = false;
         while !shutdown.is_cancelled() {
-            let claimed = sender.claim(under_way.room(), &mut fails).await;
+            let claimed = self.claim(under_way.room(), &mut fails).await;
             if claimed.is_empty() {
                 tokio::select! {
                     () = shutdown.cancelled() => {}
                     Some(()) = under_way.next() => {}
-                    () = sender.pause(fails) => {}
+                    () = self.pause(fails) => {}
                 }
             }
             for delivery in claimed {
-                under_way.start(Arc::clone(&sender), delivery);
+                under_way.start(Arc::clone(&self), delivery);
             }
         }
         let _ = tokio::time::timeout(grace, under_way.all()).await;
@@ -111,7 +110,7 @@ impl Sender {
         if left.is_empty() {
             return;
         }
-        match sender.deliveries.release_deliveries(&left).await {
+        match self.deliveries.release_deliveries(&left).await {
             Ok(()) => tracing::info!(webhooks = left.len(), "webhooks under way were given back"),
             Err(error) => {
                 tracing::warn!(webhooks = left.len(), %error, "webhooks are left to their lease");

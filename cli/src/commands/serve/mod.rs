@@ -21,7 +21,7 @@ pub(crate) async fn serve(args: SettingsArgs) -> anyhow::Result<()> {
     let worker_settings = settings.worker()?;
     let listener = bind(settings.listen, "AISLE_LISTEN")?;
     let worker = Worker::load(worker_settings)?;
-    let process = Process::open(settings, metrics).await?;
+    let process = Process::open(settings, metrics, true).await?;
     announce(&listener)?;
     let parts = async { tokio::join!(process.api(listener, true), process.worker(worker)) };
     let (served, worked) = process.run(parts).await;
@@ -32,7 +32,7 @@ pub(crate) async fn serve(args: SettingsArgs) -> anyhow::Result<()> {
 pub(crate) async fn api(args: SettingsArgs) -> anyhow::Result<()> {
     let (settings, metrics) = process::prepare(args)?;
     let listener = bind(settings.listen, "AISLE_LISTEN")?;
-    let process = Process::open(settings, metrics).await?;
+    let process = Process::open(settings, metrics, false).await?;
     announce(&listener)?;
     process.run(process.api(listener, false)).await
 }
@@ -44,7 +44,7 @@ pub(crate) async fn worker(args: SettingsArgs) -> anyhow::Result<()> {
     let monitor = settings.metrics_listen.map(|address| bind(address, "AISLE_METRICS_LISTEN"));
     let monitor = monitor.transpose()?;
     let worker = Worker::load(worker_settings)?;
-    let process = Process::open(settings, metrics).await?;
+    let process = Process::open(settings, metrics, true).await?;
     let parts = async { tokio::join!(process.monitor(monitor), process.worker(worker)) };
     let (monitored, worked) = process.run(parts).await;
     monitored.and(worked)

@@ -169,7 +169,7 @@ impl Rig {
         let desk = Arc::new(Desk::default());
         let sender = Sender { deliveries: Arc::clone(&desk) as Arc<dyn Webhooks>, ..sender };
         let stop = CancellationToken::new();
-        let running = tokio::spawn(sender.run(stop.clone(), grace));
+        let running = tokio::spawn(Arc::new(sender).run(stop.clone(), grace));
         Self { desk, vault, stop, _folder: folder, running }
     }
 
