@@ -23,6 +23,7 @@ pub(super) struct Step<'a> {
 pub(super) struct Changes {
     jobs: Vec<JobId>,
     work: Vec<ModelName>,
+    deliveries: bool,
 }
 
 impl Changes {
@@ -40,10 +41,16 @@ impl Changes {
         }
     }
 
+    /// A claim of deliveries may succeed.
+    pub(super) fn delivery(&mut self) {
+        self.deliveries = true;
+    }
+
     /// Takes over what another step noted.
     pub(super) fn append(&mut self, mut other: Self) {
         self.jobs.append(&mut other.jobs);
         self.work.append(&mut other.work);
+        self.deliveries |= other.deliveries;
     }
 
     /// Wakes everyone concerned.
@@ -53,6 +60,9 @@ impl Changes {
         }
         for model in &self.work {
             wakers.work_arrived(model);
+        }
+        if self.deliveries {
+            wakers.deliveries_arrived();
         }
     }
 }

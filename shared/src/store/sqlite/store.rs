@@ -17,7 +17,7 @@ use super::options::SqliteOptions;
 use super::readers::Readers;
 use super::time::StoreClock;
 use super::writer::Writer;
-use super::{cancel, claim, hold, lookup, overview, pulse, reap, removal};
+use super::{cancel, claim, hold, lookup, overview, pulse, reap, removal, webhooks};
 use crate::domain::{
     AnnouncedModel, ItemError, ItemOutcome, ItemResult, JobId, ModelName, NewItem, NewJob,
     TenantId, WorkerCard, WorkerId,
@@ -35,16 +35,19 @@ const LOCK_TRIES: u32 = 50;
 /// …and waits this long between.
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
+/// Steps in which one sweep forgets deliveries.
+const DELIVERY_STEPS_PER_SWEEP: usize = 20;
+
 /// Jobs in a SQLite file. Dropping it ends its thread and closes the file.
 pub struct SqliteStore {
     path: PathBuf,
     max_live_items: u64,
     clock: StoreClock,
-    wakers: Arc<Wakers>,
+    pub(super) wakers: Arc<Wakers>,
     locks: Arc<WorkerLocks>,
     // Dropped before the writer, which as the last to close tidies the file.
-    readers: Readers,
-    writer: Writer,
+    pub(super) readers: Readers,
+    pub(super) writer: Writer,
 }
 
 impl SqliteStore {
@@ -84,6 +87,17 @@ impl SqliteStore {
         let locks = Arc::clone(&self.locks);
         let worked = tokio::task::spawn_blocking(move || work(&locks)).await;
         worked.map_err(StoreError::unavailable)?.map_err(StoreError::unavailable)
+    }
+
+    /// Forgets deliveries, a part of them in each step.
+    async fn forget_deliveries(&self) -> Result<(), StoreError> {
+        for _ in 0..DELIVERY_STEPS_PER_SWEEP {
+            let forgotten = self.writer.write(|step| webhooks::forget(step)).await?;
+            if forgotten < webhooks::FORGOTTEN_PER_STEP {
+                break;
+            }
+        }
+        Ok(())
     }
 
     async fn hold_lock(&self, worker: &WorkerId) -> Result<(), StoreError> {
@@ -192,6 +206,7 @@ impl Store for SqliteStore {
             }
         }
         self.writer.write(|step| removal::forget(step)).await?;
+        self.forget_deliveries().await?;
         Ok(swept)
     }
 
