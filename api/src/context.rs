@@ -7,6 +7,7 @@ use aisle_shared::blob::BlobStore;
 use aisle_shared::store::Store;
 use aisle_shared::telemetry::StoreGauges;
 use aisle_shared::vitals::Vitals;
+use aisle_shared::webhook::Vault;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +22,8 @@ pub struct ApiState {
     pub store: Arc<dyn Store>,
     /// Uploaded bytes.
     pub blobs: Arc<dyn BlobStore>,
+    /// Seals what signs webhooks; without it there are none.
+    pub vault: Option<Arc<Vault>>,
     /// Limits and defaults.
     pub settings: ApiSettings,
     /// The signs of life of the worker in this process, if it has one.

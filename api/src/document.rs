@@ -1,13 +1,14 @@
 //! The OpenAPI document: what stands around the operations, and its text.
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, PathItem};
 
 use crate::access::SCHEME;
 use crate::problem::{Code, FieldError, ProblemBody, described};
+use crate::view::WebhookMessage;
 
 /// The document without operations; those are collected from the routes.
 #[derive(OpenApi)]
@@ -29,10 +30,11 @@ use crate::problem::{Code, FieldError, ProblemBody, described};
     servers((url = "/", description = "This service.")),
     tags(
         (name = "jobs", description = "Submit photographs and read their categories."),
+        (name = "webhooks", description = "Be told when jobs end."),
         (name = "models", description = "What can be asked."),
         (name = "operations", description = "Health, metrics, this document."),
     ),
-    components(schemas(ProblemBody<'static>, FieldError, Code)),
+    components(schemas(ProblemBody<'static>, FieldError, Code, WebhookMessage)),
 )]
 pub(crate) struct Base;
 
@@ -89,6 +91,7 @@ pub fn document() -> String {
 fn render(openapi: &utoipa::openapi::OpenApi) -> String {
     let mut value = serde_json::to_value(openapi).unwrap_or_default();
     form_first(&mut value);
+    add_webhooks(&mut value);
     format!("{value:#}\n")
 }
 
@@ -102,5 +105,43 @@ fn form_first(document: &mut Value) {
         && let Some(form) = content.remove(FORM)
     {
         content.shift_insert(0, FORM.to_owned(), form);
+    }
+}
+
+/// Adds what the service sends to others. It is no route, so it is collected
+/// from none.
+fn add_webhooks(document: &mut Value) {
+    let header = |name: &str, description: &str, example: &str| {
+        json!({
+            "name": name, "in": "header", "required": true, "description": description,
+            "schema": {"type": "string"}, "example": example,
+        })
+    };
+    let sent = json!({
+        "tags": ["webhooks"],
+        "operationId": "jobEnded",
+        "summary": "A job has ended",
+        "description": "Sent to every enabled endpoint that wants the event, and to the job's own \
+            `webhook`, as Standard Webhooks 1.0.0 say. Verify the signature over the bytes of the \
+            body before you read them, and refuse timestamps further than five minutes away.",
+        "parameters": [
+            header("webhook-id", "The message, the same in every attempt.",
+                "msg_019a3c5e7b1f7c3a9d521f0e6a8b4c2d"),
+            header("webhook-timestamp", "When it was sent, in seconds since 1970.", "1769847330"),
+            header("webhook-signature", "`v1,` and the base64 of HMAC-SHA256 over \
+                `{webhook-id}.{webhook-timestamp}.{body}`; during a rotation one by each secret, \
+                a space between them.", "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw="),
+        ],
+        "requestBody": {"required": true, "content": {"application/json": {
+            "schema": {"$ref": "#/components/schemas/WebhookMessage"},
+        }}},
+        "responses": {
+            "2XX": {"description": "The message was taken."},
+            "410": {"description": "No further message is wanted: the endpoint is disabled."},
+            "default": {"description": "The message is sent again later."},
+        },
+    });
+    if let Some(document) = document.as_object_mut() {
+        document.insert("webhooks".to_owned(), json!({"jobEnded": {"post": sent}}));
     }
 }

@@ -19,6 +19,7 @@ mod problem;
 mod routes;
 mod server;
 mod settings;
+mod signing;
 mod tls;
 mod view;
 mod wait;

@@ -5,6 +5,7 @@ mod commands;
 mod models;
 mod ort_lib;
 mod output;
+mod secret_key;
 mod settings;
 mod stopping;
 mod wiring;

@@ -1,5 +1,5 @@
 //! What the API and the worker agree on: domain types, the store and its two
-//! backends, blobs, the guarded HTTP client and telemetry.
+//! backends, blobs, the guarded HTTP client, webhooks and telemetry.
 //!
 //! Nothing here knows HTTP status codes, ONNX, or where settings come from.
 
@@ -13,3 +13,4 @@ pub mod store;
 pub mod telemetry;
 pub mod upkeep;
 pub mod vitals;
+pub mod webhook;

@@ -30,6 +30,7 @@ fn methods(item: &PathItem) -> String {
     let taken = [
         ("GET, HEAD", item.get.is_some()),
         ("POST", item.post.is_some()),
+        ("PATCH", item.patch.is_some()),
         ("DELETE", item.delete.is_some()),
     ];
     let taken = taken.into_iter().filter_map(|(method, taken)| taken.then_some(method));

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use aisle_shared::domain::{
-    ErrorCode, Idempotency, ItemError, ItemSource, JobId, JobOptions, NewItem, NewJob, TraceParent,
+    Callback, ErrorCode, Idempotency, ItemError, ItemSource, JobId, JobOptions, NewItem, NewJob,
+    TraceParent,
 };
 use aisle_shared::fetch::Target;
 use aisle_shared::image_probe::probe;
 use aisle_shared::store::{self, Enqueued, StoreError};
 use aisle_shared::telemetry::names;
+use aisle_shared::webhook;
 use bytes::Bytes;
 
 use super::choice::{choose_model, choose_top_k};
@@ -17,7 +19,8 @@ use super::options::Options;
 use super::uploads::Uploads;
 use crate::caller::Caller;
 use crate::context::Context;
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, FieldError, Problem};
+use crate::signing;
 
 /// Images in the order of the request, their bytes stored already.
 pub(crate) struct Draft<'a> {
@@ -83,6 +86,15 @@ impl<'a> Draft<'a> {
             fingerprint.add_url(&url);
         }
         self.add(ItemSource::Url(url), 0, verdict).map(|_| ())
+    }
+
+    /// Who a caller wants to be told of the job's end; `pointer` names the
+    /// place in the body.
+    pub(crate) fn callback(&self, url: &str, pointer: &str) -> Result<Callback, Problem> {
+        webhook::callback(url, &self.context.settings().fetch_policy).map_err(|error| {
+            let errors = vec![FieldError::at(pointer, error.to_string())];
+            Problem::new(Code::UrlNotAllowed, format!("{pointer}: {error}.")).with_errors(errors)
+        })
     }
 
     fn add(
@@ -162,6 +174,9 @@ async fn new_job(
 ) -> Result<NewJob, Problem> {
     let settings = context.settings();
     let announced = context.store().models().await?;
+    if options.webhook.is_some() {
+        signing::prepare_callbacks(context, caller).await?;
+    }
     let model = choose_model(options.model.as_ref(), settings.default_model.as_ref(), &announced)?;
     Ok(NewJob {
         id,
@@ -173,7 +188,7 @@ async fn new_job(
         metadata: options.metadata.unwrap_or_default(),
         max_attempts: settings.max_attempts,
         retention: settings.retention,
-        callback: None,
+        callback: options.webhook,
         idempotency: None,
         trace: None,
     })

@@ -36,6 +36,7 @@ impl PartialSchema for MultipartJob {
             .property("top_k", top_k())
             .property("priority", priority())
             .property("metadata", metadata())
+            .property("webhook_url", webhook_url())
             .additional_properties(Some(AdditionalProperties::FreeForm(false)))
             .into()
     }
@@ -94,6 +95,13 @@ fn priority() -> ObjectBuilder {
         .enum_values(Some(Priority::ALL.map(Priority::as_str)))
         .description(Some("Which jobs go first."))
         .default(Some(json!(Priority::default().as_str())))
+}
+
+fn webhook_url() -> ObjectBuilder {
+    text()
+        .max_length(Some(MAX_URL_CHARS))
+        .description(Some("Where to post when the job has ended: https, at a public address."))
+        .examples([json!("")])
 }
 
 fn metadata() -> ObjectBuilder {

@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{
@@ -44,6 +45,18 @@ pub(crate) struct JsonJob {
     /// Your own words, at most 16 KiB, returned as they came.
     #[schema(value_type = Option<Object>)]
     metadata: Option<Map<String, Value>>,
+    /// Who is to be told of the job's end, beside the registered endpoints.
+    webhook: Option<JsonWebhook>,
+}
+
+/// A receiver of one job's end. What it gets is signed by the secrets of the
+/// webhook endpoint `callbacks`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JsonWebhook {
+    /// Where to post: https, at a public address.
+    #[schema(format = Uri, max_length = 2_048, example = "https://shop.example.com/hooks/aisle")]
+    url: String,
 }
 
 /// An image: one of its URL and its bytes.
@@ -89,14 +102,16 @@ impl PartialSchema for JsonImage {
 
 /// Fills a draft from a JSON document.
 pub(crate) async fn read(body: Bytes, draft: &mut Draft<'_>) -> Result<(), Problem> {
-    let JsonJob { images, model, top_k, priority, metadata } = parse(&body)?;
+    let JsonJob { images, model, top_k, priority, metadata, webhook } = parse(&body)?;
     // The document is as large as the images in it: it need not stay.
     drop(body);
     if let Some(metadata) = &metadata {
         check_metadata(metadata).map_err(|detail| wrong("#/metadata".to_owned(), detail))?;
     }
     let priority = priority.map(Priority::from);
-    draft.options = Options { model, top_k, priority, metadata };
+    let webhook = webhook.map(|webhook| draft.callback(&webhook.url, "#/webhook/url"));
+    let webhook = webhook.transpose()?;
+    draft.options = Options { model, top_k, priority, metadata, webhook };
     for (index, image) in images.into_iter().enumerate() {
         match image {
             JsonImage::Url(url) if url.chars().count() > MAX_URL_CHARS => {
@@ -115,15 +130,17 @@ pub(crate) async fn read(body: Bytes, draft: &mut Draft<'_>) -> Result<(), Probl
     Ok(())
 }
 
-fn parse(body: &[u8]) -> Result<JsonJob, Problem> {
+/// Reads a JSON document; a wrong place in it is named.
+pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let job = serde_path_to_error::deserialize(&mut deserializer)
+    let document = serde_path_to_error::deserialize(&mut deserializer)
         .map_err(|error| wrong(pointer(error.path()), error.inner().to_string()))?;
     deserializer.end().map_err(|error| wrong("#".to_owned(), error.to_string()))?;
-    Ok(job)
+    Ok(document)
 }
 
-fn wrong(pointer: String, detail: String) -> Problem {
+/// The problem of a wrong place in a body.
+pub(crate) fn wrong(pointer: String, detail: String) -> Problem {
     Problem::new(Code::InvalidRequest, format!("{pointer}: {detail}."))
         .with_errors(vec![FieldError::at(pointer, detail)])
 }
@@ -147,13 +164,13 @@ mod tests {
     use super::*;
 
     fn pointer_of(body: &str) -> String {
-        parse(body.as_bytes()).unwrap_err().to_string()
+        parse::<JsonJob>(body.as_bytes()).unwrap_err().to_string()
     }
 
     #[test]
     fn a_document_names_urls_and_bytes_in_order() {
         let body = r#"{"images":[{"url":"https://a.example/1.jpg"},{"base64":"AA=="}],"top_k":3}"#;
-        let job = parse(body.as_bytes()).unwrap();
+        let job: JsonJob = parse(body.as_bytes()).unwrap();
         assert!(matches!(&job.images[..], [JsonImage::Url(_), JsonImage::Base64(_)]));
         assert_eq!(job.top_k, Some(3));
     }

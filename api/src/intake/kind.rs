@@ -30,7 +30,7 @@ impl BodyKind {
     }
 
     /// The kind of body that the request's headers announce.
-    fn of(request: &HttpRequest) -> Result<Self, Problem> {
+    pub(super) fn of(request: &HttpRequest) -> Result<Self, Problem> {
         if request.headers().get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
             let detail = "Send the body as it is: content codings are not read here.";
             return Err(Problem::new(Code::UnsupportedMedia, detail));
@@ -66,7 +66,7 @@ impl BodyKind {
 }
 
 /// Refuses a body that says it is too long, before any of it is read.
-fn admit(request: &HttpRequest, (limit, code): (u64, Code)) -> Result<(), Problem> {
+pub(super) fn admit(request: &HttpRequest, (limit, code): (u64, Code)) -> Result<(), Problem> {
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     match announced.and_then(|value| value.parse::<u64>().ok()) {
         Some(length) if length > limit => Err(overlong(limit, code)),

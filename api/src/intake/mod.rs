@@ -8,6 +8,7 @@
 
 mod body;
 mod choice;
+mod document;
 mod draft;
 mod fingerprint;
 mod form;
@@ -19,10 +20,11 @@ mod receive;
 mod uploads;
 
 pub(crate) use choice::default_model;
+pub(crate) use document::Document;
 pub(crate) use draft::Submitted;
 pub(crate) use fingerprint::Fingerprint;
 pub(crate) use form::{MultipartJob, RawImage};
-pub(crate) use json::JsonJob;
+pub(crate) use json::{JsonJob, wrong};
 pub(crate) use kind::BodyKind;
 pub(crate) use options::SubmitQuery;
 pub(crate) use receive::receive;

@@ -60,6 +60,7 @@ enum Part {
     TopK,
     Priority,
     Metadata,
+    Webhook,
 }
 
 impl Part {
@@ -71,11 +72,12 @@ impl Part {
             "top_k" => Ok(Self::TopK),
             "priority" => Ok(Self::Priority),
             "metadata" => Ok(Self::Metadata),
+            "webhook_url" => Ok(Self::Webhook),
             other => {
                 let name: String = other.chars().take(50).collect();
                 let detail = format!(
-                    "There is no part {name:?}; there are image, url, model, top_k, priority and \
-                     metadata."
+                    "There is no part {name:?}; there are image, url, model, top_k, priority, \
+                     metadata and webhook_url."
                 );
                 Err(Problem::new(Code::InvalidRequest, detail))
             }
@@ -90,24 +92,31 @@ impl Part {
             Self::TopK => "top_k",
             Self::Priority => "priority",
             Self::Metadata => "metadata",
+            Self::Webhook => "webhook_url",
         }
     }
 
     fn limit(self, settings: &ApiSettings) -> u64 {
         match self {
             Self::Image => settings.image_limits.max_bytes,
-            Self::Url | Self::Model | Self::TopK | Self::Priority | Self::Metadata => {
-                MAX_FIELD_BYTES
-            }
+            Self::Url
+            | Self::Model
+            | Self::TopK
+            | Self::Priority
+            | Self::Metadata
+            | Self::Webhook => MAX_FIELD_BYTES,
         }
     }
 
     fn overlong(self, most: u64) -> Problem {
         match self {
             Self::Image => overlong(most, Code::TooLarge),
-            Self::Url | Self::Model | Self::TopK | Self::Priority | Self::Metadata => {
-                self.wrong(format!("more than {most} bytes"))
-            }
+            Self::Url
+            | Self::Model
+            | Self::TopK
+            | Self::Priority
+            | Self::Metadata
+            | Self::Webhook => self.wrong(format!("more than {most} bytes")),
         }
     }
 
@@ -122,9 +131,13 @@ impl Part {
             return draft.add_upload(bytes).await;
         }
         let text = String::from_utf8(bytes.into()).map_err(|_| self.wrong("no UTF-8"))?;
+        if self == Self::Webhook {
+            let callback = draft.callback(&text, "#/webhook_url")?;
+            return self.once(&mut draft.options.webhook, Ok(callback));
+        }
         let options: &mut Options = &mut draft.options;
         match self {
-            Self::Image => Ok(()),
+            Self::Image | Self::Webhook => Ok(()),
             Self::Url if text.chars().count() > MAX_URL_CHARS => {
                 Err(self.wrong(format!("more than {MAX_URL_CHARS} characters")))
             }

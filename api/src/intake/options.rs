@@ -1,6 +1,8 @@
 //! What a caller may choose for a job, wherever in the request it stands.
 
-use aisle_shared::domain::{ModelName, Priority};
+use aisle_shared::domain::{Callback, ModelName, Priority};
+use aisle_shared::fetch::FetchPolicy;
+use aisle_shared::webhook::callback;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::IntoParams;
@@ -24,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) priority: Option<Priority>,
     /// The caller's own words.
     pub(crate) metadata: Option<Map<String, Value>>,
+    /// Who is to be told of the job's end.
+    pub(crate) webhook: Option<Callback>,
 }
 
 /// Options in the query: the place for them beside a raw image. Beside other
@@ -45,17 +49,26 @@ pub(crate) struct SubmitQuery {
     /// A JSON object of your own words, at most 16 KiB, returned as it came.
     #[param(nullable = false)]
     metadata: Option<String>,
+    /// Where to post when the job has ended: https, at a public address.
+    #[param(format = Uri, max_length = 2_048, nullable = false)]
+    webhook_url: Option<String>,
 }
 
 impl SubmitQuery {
     /// The choices that stand in the query.
-    pub(crate) fn into_options(self) -> Result<Options, Problem> {
+    pub(crate) fn into_options(self, policy: &FetchPolicy) -> Result<Options, Problem> {
         let metadata = self.metadata.as_deref().map(parse_metadata).transpose();
         let metadata = metadata.map_err(|detail| {
             Problem::new(Code::InvalidQuery, format!("metadata: {detail}."))
                 .with_errors(vec![FieldError::of_parameter("metadata", detail)])
         })?;
+        let webhook = self.webhook_url.map(|url| callback(&url, policy)).transpose();
+        let webhook = webhook.map_err(|error| {
+            let errors = vec![FieldError::of_parameter("webhook_url", error.to_string())];
+            Problem::new(Code::UrlNotAllowed, format!("webhook_url: {error}.")).with_errors(errors)
+        })?;
         Ok(Options {
+            webhook,
             model: self.model,
             top_k: self.top_k,
             priority: self.priority.map(Priority::from),
@@ -72,6 +85,7 @@ impl Options {
             top_k: either("top_k", self.top_k, query.top_k)?,
             priority: either("priority", self.priority, query.priority)?,
             metadata: either("metadata", self.metadata, query.metadata)?,
+            webhook: either("webhook_url", self.webhook, query.webhook)?,
         })
     }
 }

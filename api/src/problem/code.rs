@@ -48,9 +48,13 @@ codes! {
     InsufficientScope   "insufficient_scope"     FORBIDDEN              "The API key may not be used for this.";
     JobNotFound         "job_not_found"          NOT_FOUND              "There is no such job.";
     ModelNotFound       "model_not_found"        NOT_FOUND              "There is no such model.";
+    EndpointNotFound    "endpoint_not_found"     NOT_FOUND              "There is no such webhook endpoint.";
+    DeliveryNotFound    "delivery_not_found"     NOT_FOUND              "There is no such webhook delivery.";
     RouteNotFound       "route_not_found"        NOT_FOUND              "There is nothing at this address.";
     MethodNotAllowed    "method_not_allowed"     METHOD_NOT_ALLOWED     "The address does not take this method.";
     UploadTooSlow       "upload_too_slow"        REQUEST_TIMEOUT        "The request's body came too slowly.";
+    EndpointChanged     "endpoint_changed"       CONFLICT               "The webhook endpoint was changed by another request.";
+    TooManyEndpoints    "too_many_endpoints"     CONFLICT               "There are as many webhook endpoints as there may be.";
     JobAlreadyEnded     "job_already_ended"      CONFLICT               "The job has ended and cannot be canceled.";
     IdempotencyInProgress "idempotency_in_progress" CONFLICT            "The first request with this Idempotency-Key has not ended yet.";
     JobGone             "job_gone"               GONE                   "The job was deleted or outlived its retention.";
@@ -70,6 +74,7 @@ codes! {
     RateLimited         "rate_limited"           TOO_MANY_REQUESTS      "More requests came than may come.";
     QueueFull           "queue_full"             TOO_MANY_REQUESTS      "As many images wait as may wait.";
     Internal            "internal"               INTERNAL_SERVER_ERROR  "Something failed on our side.";
+    WebhooksOff         "webhooks_not_configured" NOT_IMPLEMENTED       "The service has no key to keep webhook secrets with.";
     StoreUnavailable    "store_unavailable"      SERVICE_UNAVAILABLE    "The store does not answer.";
     UploadsFull         "uploads_full"           SERVICE_UNAVAILABLE    "As many bytes of images wait as may wait.";
     StoreFull           "store_full"             SERVICE_UNAVAILABLE    "Too little memory or disk is left to take more in.";

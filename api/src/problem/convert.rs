@@ -48,10 +48,14 @@ impl From<StoreError> for Problem {
                 Self::new(Code::IdempotencyInProgress, detail).retry_after(STORAGE_RETRY)
             }
             StoreError::NotFound => Self::new(Code::JobNotFound, "There is no job of that id."),
-            StoreError::Stale
-            | StoreError::Invalid(_)
-            | StoreError::Corrupt(_)
-            | StoreError::Config(_) => Self::internal(error),
+            // Nothing but an endpoint is changed so.
+            StoreError::Stale => {
+                let detail = "Another request changed the endpoint; read it and try again.";
+                Self::new(Code::EndpointChanged, detail)
+            }
+            StoreError::Invalid(_) | StoreError::Corrupt(_) | StoreError::Config(_) => {
+                Self::internal(error)
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ mod models;
 mod openapi;
 mod read;
 mod submit;
+mod webhooks;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -36,6 +37,7 @@ pub(crate) fn for_callers(config: &mut ServiceConfig<'_>) {
         .service(events::events)
         .service(models::list)
         .service(models::read)
+        .configure(webhooks::register)
         .service(health::live)
         .service(health::ready)
         .service(openapi::openapi);

@@ -20,7 +20,7 @@ problems!(SubmitProblems:
     InvalidRequest, InvalidQuery, InvalidIdempotencyKey, IdempotencyInProgress,
     IdempotencyKeyReused, JobGone, RateLimited, IntakeClosed, UploadsFull, StoreFull, NoImages, EmptyImage, UploadTooSlow, BodyTooLarge, TooLarge,
     TooManyPixels, TooManyImages, UnsupportedMedia, UnsupportedType, Truncated, Undecodable,
-    UrlNotAllowed, UnknownModel, InvalidTopK, Internal, StoreUnavailable, QueueFull, TooBusy,
+    UrlNotAllowed, UnknownModel, InvalidTopK, Internal, WebhooksOff, StoreUnavailable, QueueFull, TooBusy,
     NoModel);
 
 /// Submit photographs
@@ -53,6 +53,10 @@ problems!(SubmitProblems:
             ("url" = (summary = "An image by its URL", value = json!({
                 "images": [{"url": "https://example.com/photographs/sandal.jpg"}],
                 "top_k": 3
+            }))),
+            ("webhook" = (summary = "A job whose end is told", value = json!({
+                "images": [{"url": "https://example.com/photographs/sandal.jpg"}],
+                "webhook": {"url": "https://shop.example.com/hooks/aisle"}
             }))),
             ("base64" = (summary = "An image by its bytes", value = json!({
                 "images": [{"base64": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="}],
@@ -98,7 +102,7 @@ pub(crate) async fn submit(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let kind = admission::admit(&context, &caller, &request).await?;
-    let options = query.0.into_options()?;
+    let options = query.0.into_options(&context.settings().fetch_policy)?;
     let method = request.method().as_str();
     let fingerprint =
         key.is_some().then(|| Fingerprint::new(method, request.path(), &caller.tenant));

@@ -1,11 +1,10 @@
 //! A job as callers read it, the same everywhere.
 
-use aisle_shared::domain;
+use aisle_shared::domain::{self, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::time::rfc3339;
 use super::{ItemResult, JobStatus, Priority};
 
 /// A job: one to many images, one model, one set of options.
@@ -39,6 +38,9 @@ pub(crate) struct Job {
     /// When it will be forgotten; known once it has ended.
     #[schema(required, format = DateTime)]
     expires_at: Option<String>,
+    /// Who is told of its end, beside the registered webhook endpoints.
+    #[schema(required)]
+    webhook: Option<JobWebhook>,
     /// Whether a caller asked to cancel it.
     cancel_requested: bool,
     /// How many images ended how.
@@ -65,6 +67,14 @@ struct ItemCounts {
     failed: u32,
     /// Images canceled before they ended otherwise.
     canceled: u32,
+}
+
+/// A receiver of one job's end.
+#[derive(Debug, Serialize, ToSchema)]
+struct JobWebhook {
+    /// Where it is told.
+    #[schema(format = Uri, example = "https://shop.example.com/hooks/aisle")]
+    url: String,
 }
 
 /// A job's addresses.
@@ -107,10 +117,11 @@ impl Job {
             priority: job.priority.into(),
             top_k: job.options.top_k,
             metadata: job.metadata,
-            created_at: rfc3339(job.created_at),
-            started_at: job.started_at.map(rfc3339),
-            completed_at: job.completed_at.map(rfc3339),
-            expires_at: job.expires_at.map(rfc3339),
+            created_at: job.created_at.rfc3339(),
+            started_at: job.started_at.map(Timestamp::rfc3339),
+            completed_at: job.completed_at.map(Timestamp::rfc3339),
+            expires_at: job.expires_at.map(Timestamp::rfc3339),
+            webhook: job.callback.map(|callback| JobWebhook { url: callback.url }),
             cancel_requested: job.cancel_requested,
             next_results: (results.end < job.items.total).then_some(results.end),
             items: job.items.into(),
@@ -134,7 +145,7 @@ impl From<domain::ItemCounts> for ItemCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aisle_shared::domain::{ItemCounts as Counts, JobId, JobOptions, TenantId, Timestamp};
+    use aisle_shared::domain::{ItemCounts as Counts, JobId, JobOptions, TenantId};
 
     fn job(total: u32) -> domain::Job {
         domain::Job {

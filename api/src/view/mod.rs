@@ -5,11 +5,17 @@ mod item;
 mod job;
 mod list;
 mod model;
-mod time;
+mod webhook;
+mod webhook_message;
 mod words;
 
 pub(crate) use item::ItemResult;
 pub(crate) use job::{Job, Results};
 pub(crate) use list::JobList;
 pub(crate) use model::{Model, ModelList, ModelSummary};
+pub(crate) use webhook::{
+    DeliveryStatus, NewSecret, WebhookDelivery, WebhookDeliveryList, WebhookEndpoint,
+    WebhookEndpointList, WebhookEvent,
+};
+pub(crate) use webhook_message::WebhookMessage;
 pub(crate) use words::{JobStatus, Priority};

@@ -24,6 +24,7 @@ use aisle_shared::domain::{
 use aisle_shared::store::{
     ClaimRequest, Claimed, Keys as _, SqliteOptions, SqliteStore, Store, StoreLimits,
 };
+use aisle_shared::webhook::{MasterKey, Vault};
 use bytes::Bytes;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -119,7 +120,9 @@ impl Rig {
         let store = Arc::new(SqliteStore::open(options).unwrap());
         let blobs = Arc::new(FileBlobs::open(folder.path().join("blobs")).unwrap());
         let metrics = Arc::new(|| "aisle_up 1\n".to_owned());
-        let state = ApiState { store: store.clone(), blobs, settings, worker: None, metrics };
+        let vault = Vault::new(&[MasterKey::generate()]).map(Arc::new);
+        let state =
+            ApiState { store: store.clone(), blobs, vault, settings, worker: None, metrics };
         let (shutdown, worker) = (CancellationToken::new(), WorkerId::generate());
         Self { store, clock, shutdown, state, folder, worker }
     }

@@ -75,6 +75,27 @@ pub(crate) struct Layer {
     #[arg(value_parser = GivenParser)]
     pub(crate) blobs: Option<Given>,
 
+    /// What seals secrets in the store: the base64 of 32 random bytes, as
+    /// `openssl rand -base64 32` makes, the same in every process. Several
+    /// with commas between them: the first seals, all open. Without it, made
+    /// once as `secret.key` in the data folder for a SQLite store; with a
+    /// Redis store there are no webhooks then.
+    #[arg(long, env = "AISLE_SECRET_KEY", value_name = "KEYS", hide_env_values = true)]
+    #[arg(value_parser = GivenParser, hide_short_help = true)]
+    pub(crate) secret_key: Option<Given>,
+
+    /// File with what `secret_key` would say.
+    #[arg(long, env = "AISLE_SECRET_KEY_FILE", value_name = "FILE", hide_short_help = true)]
+    #[arg(value_parser = GivenParser)]
+    pub(crate) secret_key_file: Option<Given>,
+
+    /// Whether this process sends webhooks. Without it, `true` for `serve` and
+    /// `worker`, and `false` for `api`, whose host may have no way out.
+    #[arg(long, env = "AISLE_WEBHOOKS", value_name = "TRUTH", hide_short_help = true)]
+    #[arg(value_parser = GivenParser)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) webhooks: Option<Given>,
+
     /// Where networks run: `cpu`, or `cuda` with the library of the
     /// `onnxruntime-gpu` wheel. A worker that cannot have what is named does
     /// not start.
@@ -209,8 +230,9 @@ pub(crate) struct Layer {
     pub(crate) otlp_sample_percent: Option<Given>,
 
     /// DANGER: fetch image URLs from loopback, private and other special
-    /// addresses and from any port. A caller can then reach what this host
-    /// can reach. For shops whose image host is on their own network.
+    /// addresses and from any port, and send webhooks there, unencrypted too.
+    /// A caller can then reach what this host can reach. For shops whose image
+    /// host is on their own network.
     #[arg(long, env = "AISLE_DANGER_ALLOW_PRIVATE_NETWORKS", value_name = "TRUTH")]
     #[arg(value_parser = GivenParser, default_value = "false", hide_short_help = true)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -243,7 +265,8 @@ impl Layer {
             };
         }
         stronger_of! {
-            listen auth tls_cert tls_key store data models default_model ort_lib blobs provider threads max_batch
+            listen auth tls_cert tls_key store data models default_model ort_lib blobs secret_key secret_key_file
+            webhooks provider threads max_batch
             batch_wait_ms lease_seconds retention_hours max_attempts max_queue_items
             max_tenant_items max_waiting_mib rate_per_minute upload_seconds min_free_mib
             ballast_mib grace_seconds liveness_seconds

@@ -9,6 +9,7 @@ use aisle_api::Access;
 use aisle_shared::disk::Reserve;
 use aisle_shared::domain::ModelName;
 use aisle_shared::store::StoreLimits;
+use aisle_shared::webhook::MasterKey;
 use aisle_worker::Provider;
 use clap::Args;
 use url::Url;
@@ -57,6 +58,9 @@ pub(crate) struct Settings {
     pub(crate) models: Option<PathBuf>,
     pub(crate) default_model: Option<ModelName>,
     pub(crate) ort_lib: Option<PathBuf>,
+    pub(crate) secret_key: Option<Vec<MasterKey>>,
+    pub(crate) secret_key_file: Option<PathBuf>,
+    pub(crate) webhooks: Option<bool>,
     pub(crate) provider: Provider,
     pub(crate) threads: Option<NonZeroUsize>,
     pub(crate) max_batch: NonZeroUsize,
@@ -128,6 +132,9 @@ impl Settings {
         let models = read!(models, values::existing_folder);
         let default_model = read!(default_model, values::name::<ModelName>);
         let ort_lib = read!(ort_lib, values::existing_file);
+        let secret_key = read!(secret_key, values::secret_key);
+        let secret_key_file = read!(secret_key_file, values::existing_file);
+        let webhooks = read!(webhooks, values::truth);
         let provider = read!(provider, values::provider);
         let threads = read!(threads, values::within(1..=1024));
         let max_batch = read!(max_batch, values::within(1..=256));
@@ -162,6 +169,10 @@ impl Settings {
         reader.problems.extend(blobs_without_redis(&store, blobs));
         reader.problems.extend(half_of_tls(layer));
         reader.problems.extend(missing_default(models.as_deref(), default_model.as_ref()));
+        if secret_key.is_some() && secret_key_file.is_some() {
+            let problem = "secret_key and secret_key_file: only one of them can be set";
+            reader.problems.push(problem.to_owned());
+        }
         Some(Self {
             listen: listen?,
             auth,
@@ -172,6 +183,9 @@ impl Settings {
             models,
             default_model,
             ort_lib,
+            secret_key,
+            secret_key_file,
+            webhooks,
             provider: provider?,
             threads: threads.and_then(NonZeroUsize::new),
             max_batch: NonZeroUsize::new(max_batch?)?,
@@ -363,6 +377,26 @@ mod tests {
             let problems = resolve("", half).unwrap_err().to_string();
             assert!(problems.contains("must be set too"), "{problems}");
         }
+    }
+
+    #[test]
+    fn secret_keys_are_read_from_one_place_and_never_repeated() {
+        let keys = [MasterKey::generate(), MasterKey::generate()];
+        let text = format!("{},{}", *keys[0].reveal(), *keys[1].reveal());
+        let settings = resolve(&format!("secret_key = \"{text}\"\n"), Layer::default()).unwrap();
+        assert_eq!(settings.secret_key.as_deref(), Some(&keys[..]));
+        assert!(!format!("{settings:?}").contains(&text[..10]));
+
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let layer = || Layer {
+            secret_key_file: given(file.path().to_str().unwrap(), Source::Flag),
+            ..Layer::default()
+        };
+        assert!(resolve("", layer()).unwrap().secret_key_file.is_some());
+        let both = resolve(&format!("secret_key = \"{text}\"\n"), layer()).unwrap_err();
+        assert!(both.to_string().contains("only one of them"), "{both}");
+        let bad = resolve("secret_key = \"hunter2\"\n", Layer::default()).unwrap_err();
+        assert!(!bad.to_string().contains("hunter2"), "{bad}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use aisle_api::Access;
+use aisle_shared::webhook::MasterKey;
 use aisle_worker::Provider;
 use url::Url;
 
@@ -98,6 +99,10 @@ pub(super) fn access(text: &str) -> Result<Access, String> {
         "open" => Ok(Access::Open),
         _ => Err("must be keys or open".to_owned()),
     }
+}
+
+pub(super) fn secret_key(text: &str) -> Result<Vec<MasterKey>, String> {
+    MasterKey::parse_list(text).map_err(|error| format!("must be one key or more: {error}"))
 }
 
 pub(super) fn provider(text: &str) -> Result<Provider, String> {

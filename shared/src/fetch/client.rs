@@ -38,7 +38,7 @@ pub struct FetchError {
 /// each hop has to pass what the first had to; it keeps no connection, because
 /// an address that was allowed for one name says nothing about another.
 pub struct Fetcher {
-    client: Client,
+    pub(super) client: Client,
     policy: Arc<FetchPolicy>,
 }
 
@@ -177,7 +177,7 @@ fn sort(response: Response) -> Result<Answer, FetchError> {
 
 /// A tripwire: whatever let a connection through, its answer is not used
 /// unless the address at its other end is allowed.
-fn check_peer(peer: Option<SocketAddr>, policy: &FetchPolicy) -> Result<(), FetchError> {
+pub(super) fn check_peer(peer: Option<SocketAddr>, policy: &FetchPolicy) -> Result<(), FetchError> {
     match peer {
         Some(peer) if policy.allows_address(peer.ip()) => Ok(()),
         Some(_) | None => {

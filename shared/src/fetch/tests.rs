@@ -3,6 +3,7 @@
 //! stays forbidden and stands for everything that must not be reached.
 
 mod host;
+mod posting;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -10,7 +10,7 @@ use tokio::sync::{Notify, watch};
 use crate::domain::{JobId, ModelName};
 
 /// Delayed items come due unannounced, and news from other processes may be
-/// missed, so no wait for work is longer.
+/// missed, so no wait for work or deliveries is longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Who waits for what.
@@ -18,6 +18,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 pub struct Wakers {
     jobs: Mutex<HashMap<JobId, watch::Sender<()>>>,
     work: Mutex<HashMap<ModelName, Arc<Notify>>>,
+    deliveries: Notify,
 }
 
 impl Wakers {
@@ -67,6 +68,17 @@ impl Wakers {
         let notify = self.work_notify(model);
         // Waking falsely or late is allowed, so how the wait ended is no matter.
         let _ = tokio::time::timeout(timeout.min(LONGEST_WAIT), notify.notified()).await;
+    }
+
+    /// Wakes one who waits for deliveries.
+    pub fn deliveries_arrived(&self) {
+        self.deliveries.notify_one();
+    }
+
+    /// Waits for deliveries.
+    pub async fn wait_for_deliveries(&self, timeout: Duration) {
+        let arrived = self.deliveries.notified();
+        let _ = tokio::time::timeout(timeout.min(LONGEST_WAIT), arrived).await;
     }
 
     fn work_notify(&self, model: &ModelName) -> Arc<Notify> {

@@ -28,6 +28,14 @@ pub const BREAKER_FIRST: Duration = Duration::from_secs(5);
 /// …up to this. One delivery then tries whether the receiver is back.
 pub const BREAKER_LONGEST: Duration = Duration::from_secs(5 * 60);
 
+/// How long a lane rests after so many failures in a row, if its breaker is
+/// open.
+pub(super) fn rest_after(failures: u32) -> Option<Duration> {
+    let doublings = failures.checked_sub(BREAKER_AFTER)?;
+    let rest = BREAKER_FIRST.saturating_mul(2_u32.saturating_pow(doublings));
+    Some(rest.min(BREAKER_LONGEST))
+}
+
 /// An endpoint that nothing has reached for so long is disabled.
 pub const DISABLED_AFTER: Duration = Duration::from_secs(5 * 24 * 60 * 60);
 
@@ -109,8 +117,9 @@ pub trait Webhooks: Send + Sync + 'static {
     /// one more than that of the endpoint it was made from.
     ///
     /// # Errors
-    /// [`StoreError::Stale`] when another change came first,
-    /// [`StoreError::Invalid`] past [`MAX_ENDPOINTS`].
+    /// [`StoreError::Stale`] when another change, or its removal, came first;
+    /// [`StoreError::Invalid`] past [`MAX_ENDPOINTS`] (callbacks do not count)
+    /// and for a URL where there must be none or none where there must be one.
     async fn put_endpoint(&self, endpoint: &Endpoint) -> Result<(), StoreError>;
 
     /// One endpoint.
@@ -126,7 +135,9 @@ pub trait Webhooks: Send + Sync + 'static {
     /// Only those of the store itself.
     async fn endpoints(&self, tenant: &TenantId) -> Result<Vec<Endpoint>, StoreError>;
 
-    /// Removes an endpoint; what is pending for it is given up.
+    /// Removes an endpoint. What is pending for it is given up: a part here,
+    /// the rest by the claims that follow, what a sender holds when it is tried
+    /// or its lease is over.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when it is unknown to the tenant.
@@ -134,10 +145,13 @@ pub trait Webhooks: Send + Sync + 'static {
 
     // ---- senders ----
 
-    /// Hands out deliveries that are due, the longest due first, no more of a
-    /// lane than its cap leaves and none of a lane that rests. Those for an
-    /// endpoint that is disabled are given up here. Takes no longer for a
-    /// lane with many deliveries than for one with few. Never waits.
+    /// Hands out deliveries that are due: lanes take turns, and inside a lane
+    /// the longest due goes first; no more of a lane than its cap leaves, none
+    /// of a lane that rests, and one at a time of one whose rest is over until
+    /// one succeeds. Those for an endpoint that is disabled are given up when
+    /// they come due, noted as `endpoint_disabled`; those for one that was
+    /// removed at once, as `endpoint_removed`. Takes no longer for a lane with
+    /// many deliveries than for one with few. Never waits.
     ///
     /// # Errors
     /// Only those of the store itself.
@@ -148,6 +162,8 @@ pub trait Webhooks: Send + Sync + 'static {
 
     /// Writes down an attempt and what it came to. A failure counts towards
     /// the lane's breaker and the endpoint's end, a success clears both.
+    /// Failures of deliveries that were under way when the breaker opened
+    /// count no more. A lease that is over but not handed to another counts.
     ///
     /// # Errors
     /// Only those of the store itself.

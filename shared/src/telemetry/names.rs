@@ -51,6 +51,9 @@ const STAGE: &[f64] =
 const JOB: &[f64] =
     &[0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0];
 
+/// Attempts to deliver a webhook, which end after 15 seconds.
+const DELIVERY: &[f64] = &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 20.0];
+
 /// Images of a batch.
 const BATCH: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 
@@ -118,6 +121,14 @@ metrics! {
         "Batches of spans that the trace collector did not take.";
     BUILD_INFO = "aisle_build_info", Kind::Gauge,
         "1, by the version that runs.";
+    WEBHOOK_ATTEMPTS_TOTAL = "aisle_webhook_attempts_total", Kind::Counter,
+        "Attempts to deliver a webhook, by result.";
+    WEBHOOK_ATTEMPT_SECONDS = "aisle_webhook_attempt_seconds", Kind::Histogram(DELIVERY),
+        "Time of an attempt to deliver a webhook, by result.";
+    WEBHOOK_DELAY_SECONDS = "aisle_webhook_delay_seconds", Kind::Histogram(JOB),
+        "Time from a job's end to the delivery of its webhook.";
+    WEBHOOKS_IN_FLIGHT = "aisle_webhooks_in_flight", Kind::Gauge,
+        "Webhooks that this process is delivering.";
     FETCH_SECONDS = "aisle_fetch_seconds", Kind::Histogram(STAGE),
         "Time to read an image's bytes, by model.";
     DECODE_SECONDS = "aisle_decode_seconds", Kind::Histogram(STAGE),

@@ -25,7 +25,7 @@ pub(crate) async fn serve(args: SettingsArgs) -> anyhow::Result<()> {
     let worker_settings = settings.worker()?;
     let listeners = listen(&settings)?;
     let worker = Worker::load(worker_settings)?;
-    let process = Process::open(settings, telemetry).await?;
+    let process = Process::open(settings, telemetry, true).await?;
     let api = process.api_settings().await?;
     announce(&listeners.callers, &api)?;
     let vitals = Some(worker.vitals());
@@ -38,7 +38,7 @@ pub(crate) async fn serve(args: SettingsArgs) -> anyhow::Result<()> {
 pub(crate) async fn api(args: SettingsArgs) -> anyhow::Result<()> {
     let (settings, telemetry) = process::prepare(args, "aisle-api")?;
     let listeners = listen(&settings)?;
-    let process = Process::open(settings, telemetry).await?;
+    let process = Process::open(settings, telemetry, false).await?;
     let api = process.api_settings().await?;
     announce(&listeners.callers, &api)?;
     process.run(process.api(listeners, api, None)).await
@@ -50,7 +50,7 @@ pub(crate) async fn worker(args: SettingsArgs) -> anyhow::Result<()> {
     let worker_settings = settings.worker()?;
     let monitor = listen_for_administrators(&settings)?;
     let worker = Worker::load(worker_settings)?;
-    let process = Process::open(settings, telemetry).await?;
+    let process = Process::open(settings, telemetry, true).await?;
     // Whoever watches a worker that stops sees it until it has.
     let drained = CancellationToken::new();
     let watched = process.monitor(monitor, worker.vitals(), drained.clone());

@@ -12,8 +12,9 @@ use aisle_shared::telemetry::{
 };
 use aisle_shared::upkeep::Upkeep;
 use aisle_shared::vitals::Vitals;
+use aisle_shared::webhook::Sender;
 use aisle_worker::Worker;
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use tokio_util::sync::CancellationToken;
 
 use super::access;
@@ -58,27 +59,40 @@ pub(super) struct Process {
     settings: Settings,
     backends: Backends,
     telemetry: Telemetry,
+    webhooks: Option<Arc<Sender>>,
     stop: CancellationToken,
 }
 
 impl Process {
     /// Opens the store; from here on signals stop the process in good order.
-    pub(super) async fn open(settings: Settings, telemetry: Telemetry) -> anyhow::Result<Self> {
+    /// `sends` says whether it sends webhooks unless the settings say.
+    pub(super) async fn open(
+        settings: Settings,
+        telemetry: Telemetry,
+        sends: bool,
+    ) -> anyhow::Result<Self> {
         let backends = wiring::open(&settings).await?;
+        let webhooks = sender(&settings, &backends, sends)?;
         let stop = CancellationToken::new();
         StopSignals::listen()?.cancel(stop.clone());
-        Ok(Self { settings, backends, telemetry, stop })
+        Ok(Self { settings, backends, telemetry, webhooks, stop })
     }
 
     /// Runs parts of the process, and the store's upkeep for as long as they
-    /// run.
+    /// run. Webhooks are sent until the process stops: those of jobs that end
+    /// while it does stay in the store.
     pub(super) async fn run<T>(&self, parts: impl Future<Output = T>) -> T {
         let upkeep = Upkeep {
             store: Arc::clone(&self.backends.store),
             blobs: Arc::clone(&self.backends.blobs),
         };
         let over = CancellationToken::new();
-        let (result, ()) = tokio::join!(part(parts, &over), upkeep.run(over.clone()));
+        let webhooks = async {
+            if let Some(sender) = &self.webhooks {
+                Arc::clone(sender).run(self.stop.clone(), self.settings.grace).await;
+            }
+        };
+        let (result, (), ()) = tokio::join!(part(parts, &over), upkeep.run(over.clone()), webhooks);
         tracing::info!("stopped");
         if let Some(traces) = self.telemetry.traces.clone() {
             // A collector that does not answer is not waited for.
@@ -101,7 +115,7 @@ impl Process {
             default_model: settings.default_model.clone(),
             retention: settings.retention,
             max_attempts: settings.max_attempts,
-            fetch_policy: self.fetch_policy(),
+            fetch_policy: fetch_policy(settings),
             rate_per_minute: settings.rate_per_minute,
             upload_within: settings.upload_within,
             shutdown_grace: settings.grace,
@@ -120,6 +134,7 @@ impl Process {
         let state = ApiState {
             store: Arc::clone(&self.backends.store),
             blobs: Arc::clone(&self.backends.blobs),
+            vault: self.backends.vault.clone(),
             settings,
             worker,
             metrics: Arc::new(move || metrics.render()),
@@ -130,7 +145,8 @@ impl Process {
 
     /// Works on jobs until the process stops.
     pub(super) async fn worker(&self, worker: Worker) -> anyhow::Result<()> {
-        let fetcher = Fetcher::new(self.fetch_policy()).context("the client for image URLs")?;
+        let fetcher =
+            Fetcher::new(fetch_policy(&self.settings)).context("the client for image URLs")?;
         let worked = worker.run(
             Arc::clone(&self.backends.store),
             Arc::clone(&self.backends.blobs),
@@ -158,11 +174,31 @@ impl Process {
         let served = monitor::serve(listener, monitored, drained);
         part(served, &self.stop).await.context("the health check stopped")
     }
+}
 
-    fn fetch_policy(&self) -> FetchPolicy {
-        FetchPolicy {
-            danger_allow_private_networks: self.settings.danger_allow_private_networks,
-            ..FetchPolicy::default()
-        }
+fn fetch_policy(settings: &Settings) -> FetchPolicy {
+    FetchPolicy {
+        danger_allow_private_networks: settings.danger_allow_private_networks,
+        ..FetchPolicy::default()
     }
+}
+
+/// The sender of webhooks, if this process has one.
+fn sender(
+    settings: &Settings,
+    backends: &Backends,
+    usual: bool,
+) -> anyhow::Result<Option<Arc<Sender>>> {
+    if !settings.webhooks.unwrap_or(usual) {
+        return Ok(None);
+    }
+    let Some(vault) = &backends.vault else {
+        let missing = "processes over Redis need a secret key (AISLE_SECRET_KEY) for webhooks";
+        ensure!(settings.webhooks.is_none(), missing);
+        tracing::warn!(code = "webhooks_not_configured", "no webhooks are sent: {missing}");
+        return Ok(None);
+    };
+    let store = Arc::clone(&backends.store);
+    let sender = Sender::new(store, Arc::clone(vault), fetch_policy(settings));
+    Ok(Some(Arc::new(sender.context("the client for webhooks")?)))
 }

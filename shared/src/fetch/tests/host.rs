@@ -88,7 +88,7 @@ impl Host {
         Self { address, requests }
     }
 
-    /// The heads of the requests so far, in lower case.
+    /// The requests so far: heads in lower case, bodies as they came.
     pub(super) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
@@ -104,8 +104,10 @@ async fn serve(
         head.push(stream.read_u8().await?);
     }
     let head = String::from_utf8(head).unwrap();
+    let mut body = vec![0; body_length(&head)];
+    stream.read_exact(&mut body).await?;
     let path = head.split(' ').nth(1).unwrap().to_owned();
-    log.lock().unwrap().push(head.to_lowercase());
+    log.lock().unwrap().push(head.to_lowercase() + &String::from_utf8_lossy(&body));
     match pages(&path) {
         Reply::Bytes(bytes) => {
             stream.write_all(&bytes).await?;
@@ -128,6 +130,13 @@ async fn serve(
         }
         Reply::Silence => std::future::pending().await,
     }
+}
+
+/// Bytes that follow a head, which is in no particular case.
+fn body_length(head: &str) -> usize {
+    let head = head.to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    length.map_or(0, |length| length.parse().unwrap())
 }
 
 /// Names with fixed addresses; a name's answers follow each other, and the

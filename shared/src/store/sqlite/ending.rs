@@ -1,12 +1,16 @@
 //! How an item ends, whoever ends it: its row becomes a result, the job's
-//! counts move, and the job's last item ends the job. All in one step.
+//! counts move, and the job's last item ends the job and writes whom to tell.
+//! All in one step.
 
 use rusqlite::params;
 
 use super::admission::note_drained;
 use super::step::Step;
-use super::values::json;
-use crate::domain::{ItemCounts, ItemError, ItemOutcome, ItemRef, JobId, JobStatus, Timestamp};
+use super::values::{Json, json};
+use super::webhooks::{Ended, write_deliveries};
+use crate::domain::{
+    Callback, ItemCounts, ItemError, ItemOutcome, ItemRef, JobId, JobStatus, TenantId, Timestamp,
+};
 use crate::store::ended::EndedJob;
 use crate::store::{MAX_OUTCOME_BYTES, StoreError};
 
@@ -109,16 +113,29 @@ pub(super) fn count_ended(
     step.changes.job(job);
     let status = counts.final_status();
     if let Some(status) = status {
-        let (model, created): (String, Timestamp) = step
-            .db
-            .prepare_cached(
-                "UPDATE jobs SET status = ?2, completed_at = ?3, expires_at = ?3 + retention_ms
-                 WHERE id = ?1
-                 RETURNING (SELECT model FROM lanes WHERE lanes.id = jobs.lane), created_at",
-            )?
-            .query_row(params![job, status, step.now.wall], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let took = step.now.wall.since(created);
-        step.changes.ended(EndedJob { model, status, took });
+        let (tenant, callback) = end_job(step, job, status)?;
+        write_deliveries(step, &Ended { job, status, items: counts }, &tenant, callback)?;
     }
     Ok(status)
+}
+
+/// Answers whose job it was, and whom it named to be told.
+fn end_job(
+    step: &mut Step<'_>,
+    job: JobId,
+    status: JobStatus,
+) -> Result<(TenantId, Option<Callback>), StoreError> {
+    let mut update = step.db.prepare_cached(
+        "UPDATE jobs SET status = ?2, completed_at = ?3, expires_at = ?3 + retention_ms
+         WHERE id = ?1 RETURNING tenant, callback, created_at,
+             (SELECT model FROM lanes WHERE lanes.id = jobs.lane)",
+    )?;
+    let (tenant, callback, created, model) =
+        update.query_row(params![job, status, step.now.wall], |row| {
+            let callback = row.get::<_, Option<Json<_>>>(1)?.map(|callback| callback.0);
+            Ok((row.get(0)?, callback, row.get::<_, Timestamp>(2)?, row.get(3)?))
+        })?;
+    let took = step.now.wall.since(created);
+    step.changes.ended(EndedJob { model, status, took });
+    Ok((tenant, callback))
 }

@@ -16,6 +16,7 @@ use crate::store::StoreError;
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_jobs.sql"),
     include_str!("migrations/0002_callback_and_trace.sql"),
+    include_str!("migrations/0003_webhooks.sql"),
     include_str!("migrations/0004_keys.sql"),
     include_str!("migrations/0005_limits.sql"),
 ];
@@ -25,7 +26,7 @@ const APPLICATION_ID: i64 = 0x6169_736c;
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-const STATEMENTS_KEPT: usize = 64;
+const STATEMENTS_KEPT: usize = 128;
 
 const EVERY_CONNECTION: &str = "
     PRAGMA synchronous = FULL;

@@ -25,6 +25,7 @@ pub(super) struct Changes {
     jobs: Vec<JobId>,
     work: Vec<ModelName>,
     ended: Vec<EndedJob>,
+    deliveries: bool,
 }
 
 impl Changes {
@@ -47,11 +48,17 @@ impl Changes {
         self.ended.push(job);
     }
 
+    /// A claim of deliveries may succeed.
+    pub(super) fn delivery(&mut self) {
+        self.deliveries = true;
+    }
+
     /// Takes over what another step noted.
     pub(super) fn append(&mut self, mut other: Self) {
         self.jobs.append(&mut other.jobs);
         self.work.append(&mut other.work);
         self.ended.append(&mut other.ended);
+        self.deliveries |= other.deliveries;
     }
 
     /// Wakes everyone concerned, and counts what has ended.
@@ -62,6 +69,9 @@ impl Changes {
         }
         for model in &self.work {
             wakers.work_arrived(model);
+        }
+        if self.deliveries {
+            wakers.deliveries_arrived();
         }
     }
 }

@@ -21,7 +21,7 @@ use super::readers::Readers;
 use super::step::Step;
 use super::time::StoreClock;
 use super::writer::Writer;
-use super::{cancel, claim, hold, lookup, overview, pulse, reap, removal};
+use super::{cancel, claim, hold, lookup, overview, pulse, reap, removal, webhooks};
 use crate::domain::{
     AnnouncedModel, ItemError, ItemOutcome, ItemResult, JobId, ModelName, NewItem, NewJob,
     TenantId, WorkerCard, WorkerId,
@@ -39,12 +39,15 @@ const LOCK_TRIES: u32 = 50;
 /// …and waits this long between.
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
+/// Steps in which one sweep forgets deliveries.
+const DELIVERY_STEPS_PER_SWEEP: usize = 20;
+
 /// Jobs in a SQLite file. Dropping it ends its thread and closes the file.
 pub struct SqliteStore {
     path: PathBuf,
     pub(super) gate: Arc<Gate>,
     pub(super) clock: StoreClock,
-    wakers: Arc<Wakers>,
+    pub(super) wakers: Arc<Wakers>,
     locks: Arc<WorkerLocks>,
     // Dropped before the writer, which as the last to close tidies the file.
     pub(super) readers: Readers,
@@ -107,6 +110,17 @@ impl SqliteStore {
         let locks = Arc::clone(&self.locks);
         let worked = tokio::task::spawn_blocking(move || work(&locks)).await;
         worked.map_err(StoreError::unavailable)?.map_err(StoreError::unavailable)
+    }
+
+    /// Forgets deliveries, a part of them in each step.
+    async fn forget_deliveries(&self) -> Result<(), StoreError> {
+        for _ in 0..DELIVERY_STEPS_PER_SWEEP {
+            let forgotten = self.writer.write(|step| webhooks::forget(step)).await?;
+            if forgotten < webhooks::FORGOTTEN_PER_STEP {
+                break;
+            }
+        }
+        Ok(())
     }
 
     async fn hold_lock(&self, worker: &WorkerId) -> Result<(), StoreError> {
@@ -226,6 +240,7 @@ impl Store for SqliteStore {
         let gate = Arc::clone(&self.gate);
         let loaded = tokio::task::spawn_blocking(move || load(&gate.disk)).await;
         loaded.map_err(StoreError::unavailable)?;
+        self.forget_deliveries().await?;
         Ok(swept)
     }
 

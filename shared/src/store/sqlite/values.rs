@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::domain::{
-    EndpointId, JobId, JobStatus, KeyId, ModelName, Priority, Scopes, TenantId, Timestamp,
-    TraceParent, WorkerId,
+    DeliveryStatus, EndpointId, Event, JobId, JobStatus, KeyId, ModelName, Priority, Scopes,
+    TenantId, Timestamp, TraceParent, WorkerId,
 };
 use crate::store::{LeaseToken, StoreError};
 
@@ -64,6 +64,18 @@ impl ToSql for JobStatus {
 }
 
 impl FromSql for JobStatus {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Self::from_word(value.as_str()?).ok_or(FromSqlError::InvalidType)
+    }
+}
+
+impl FromSql for DeliveryStatus {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Self::from_word(value.as_str()?).ok_or(FromSqlError::InvalidType)
+    }
+}
+
+impl FromSql for Event {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         Self::from_word(value.as_str()?).ok_or(FromSqlError::InvalidType)
     }

@@ -107,6 +107,7 @@ impl Loop {
                 look_after = LOOK_SOONEST;
                 self.wakers.any_job_changed();
                 self.wakers.any_work_arrived();
+                self.wakers.deliveries_arrived();
             }
         }
     }

@@ -415,7 +415,14 @@ fn the_queries_of_a_busy_store_walk_indexes_and_sort_nothing() {
     let folder = tempfile::tempdir().unwrap();
     drop(store(&folder));
     let db = open_reader(&options(&folder).path).unwrap();
-    for sql in [claim::READY_ITEMS, claim::PROMOTE_DUE, overview::LANES, reap::RUN_OUT] {
+    for sql in [
+        claim::READY_ITEMS,
+        claim::PROMOTE_DUE,
+        overview::LANES,
+        reap::RUN_OUT,
+        webhooks::claim::DUE_LANES,
+        webhooks::lane::READY_DELIVERIES,
+    ] {
         let mut explain = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let plan = explain.raw_query().mapped(|row| row.get::<_, String>(3));
         for line in plan.map(Result::unwrap) {
