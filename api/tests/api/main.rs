@@ -18,3 +18,5 @@ mod rig;
 mod serving;
 #[cfg(test)]
 mod submitting;
+#[cfg(test)]
+mod webhooks;
