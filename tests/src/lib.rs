@@ -17,6 +17,7 @@ pub mod harness;
 pub mod image_host;
 pub mod pictures;
 pub mod places;
+pub mod receiver;
 pub mod redis_server;
 pub mod service;
 pub mod tiny_model;

@@ -188,7 +188,7 @@ impl Service {
                 assert!(
                     ended.is_none(),
                     "{name} ended with {ended:?}\n{}",
-                    logs(self.folder.path())
+                    logs(self.folder.path(), 60)
                 );
             }
             if self.is_ready().await {
@@ -258,10 +258,16 @@ impl Service {
         self.redis.as_mut().expect("a service over Redis")
     }
 
-    /// What the processes have logged so far.
+    /// The last lines that the processes have logged.
     #[must_use]
     pub fn logs(&self) -> String {
-        logs(self.folder.path())
+        logs(self.folder.path(), 60)
+    }
+
+    /// All that the processes have logged so far.
+    #[must_use]
+    pub fn whole_logs(&self) -> String {
+        logs(self.folder.path(), usize::MAX)
     }
 }
 
@@ -293,7 +299,8 @@ pub fn binary() -> PathBuf {
     binary
 }
 
-fn logs(folder: &Path) -> String {
+/// The last lines of each log, at most so many.
+fn logs(folder: &Path, lines: usize) -> String {
     let mut logs: Vec<_> = fs::read_dir(folder)
         .into_iter()
         .flatten()
@@ -304,7 +311,7 @@ fn logs(folder: &Path) -> String {
     logs.sort();
     let sections = logs.iter().map(|path| {
         let text = fs::read_to_string(path).unwrap_or_default();
-        let tail: Vec<_> = text.lines().rev().take(60).collect();
+        let tail: Vec<_> = text.lines().rev().take(lines).collect();
         let tail: Vec<_> = tail.into_iter().rev().collect();
         format!("--- {}\n{}", path.display(), tail.join("\n"))
     });

@@ -15,3 +15,4 @@ mod contract;
 mod crash;
 mod main_job;
 mod provider;
+mod webhooks;
