@@ -19,6 +19,7 @@ pub mod harness;
 pub mod image_host;
 pub mod pictures;
 pub mod places;
+pub mod receiver;
 pub mod redis_server;
 pub mod secrets;
 pub mod service;

@@ -358,7 +358,7 @@ impl Service {
         self.redis.as_mut().expect("a service over Redis")
     }
 
-    /// What the processes have logged so far.
+    /// The last lines that the processes have logged.
     #[must_use]
     pub fn logs(&self) -> String {
         logs(self.folder.path(), 60)

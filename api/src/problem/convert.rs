@@ -151,6 +151,15 @@ mod tests {
     }
 
     #[test]
+    fn a_change_that_another_overtook_is_a_conflict() {
+        let problem = Problem::from(StoreError::Stale);
+        assert_eq!(
+            (problem.code(), problem.code().status().as_u16()),
+            (Code::EndpointChanged, 409)
+        );
+    }
+
+    #[test]
     fn a_refused_image_keeps_its_code() {
         for code in [ErrorCode::EmptyImage, ErrorCode::TooManyPixels, ErrorCode::UrlNotAllowed] {
             let problem = Problem::from(ItemError::new(code, "x"));

@@ -21,3 +21,5 @@ mod rig;
 mod serving;
 #[cfg(test)]
 mod submitting;
+#[cfg(test)]
+mod webhooks;

@@ -22,3 +22,4 @@ mod provider;
 mod repeats;
 mod secrets;
 mod tracing;
+mod webhooks;
