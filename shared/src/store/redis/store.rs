@@ -16,7 +16,7 @@ use super::options::RedisOptions;
 use super::server::Server;
 use super::subscription::{self, Subscription};
 use super::written::written;
-use super::{callers, contract, fleet, holding, intake, upkeep};
+use super::{callers, contract, fleet, holding, intake, upkeep, webhooks};
 use crate::blob::RedisBlobs;
 use crate::domain::{
     AnnouncedModel, ItemError, ItemOutcome, ItemResult, JobId, ModelName, NewItem, NewJob,
@@ -27,7 +27,7 @@ use crate::domain::{
 pub struct RedisStore {
     pub(super) server: Arc<Server>,
     pub(super) limits: StoreLimits,
-    wakers: Arc<Wakers>,
+    pub(super) wakers: Arc<Wakers>,
     _subscription: Subscription,
 }
 
@@ -127,7 +127,12 @@ impl Store for RedisStore {
     }
 
     async fn sweep(&self, limit: usize) -> Result<Swept, StoreError> {
-        upkeep::sweep(&self.server, limit).await
+        let swept = upkeep::sweep(&self.server, limit).await?;
+        match webhooks::forget(&self.server).await {
+            // What is gone is told, for its blobs are to go too.
+            Err(error) if swept == Swept::default() => Err(error),
+            Ok(()) | Err(_) => Ok(swept),
+        }
     }
 
     async fn find(&self, tenant: &TenantId, id: &JobId) -> Result<Found, StoreError> {

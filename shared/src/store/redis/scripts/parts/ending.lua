@@ -6,7 +6,8 @@ local endings = {}
 -- What a script that may end jobs answers: its own answer, and the endings.
 local function with_endings(answer) return {answer, endings} end
 
--- Ends the job if its last item has ended; answers its status then.
+-- Ends the job if its last item has ended, and writes whom to tell; answers
+-- its status then.
 local function end_job(job)
   local j = call('HMGET', job_key(job), 'total', 'succeeded', 'failed', 'canceled',
     'status', 'tenant', 'created', 'retention', 'model')
@@ -21,6 +22,7 @@ local function end_job(job)
   move_index(j[6], job, j[7], j[5], status)
   call('ZADD', EXPIRY, expires, job)
   endings[#endings + 1] = {j[9], status, num(j[7]), now}
+  tell(job, j[6], status)
   return status
 end
 

@@ -60,6 +60,7 @@ end
 
 -- Noted while a script runs, told and booked once at its end.
 local touched, arrived, ended, freed, eased = {}, {}, 0, 0, {}
+local outgoing = false
 
 -- Live items leave: so many of a tenant.
 local function leave(tenant, items)
@@ -90,4 +91,5 @@ local function settle()
   end
   for job in pairs(touched) do call('PUBLISH', P..'changed', 'job '..job) end
   for model in pairs(arrived) do call('PUBLISH', P..'changed', 'work '..model) end
+  if outgoing then call('PUBLISH', P..'changed', 'deliveries') end
 end
