@@ -57,6 +57,11 @@ bench: setup-tests ## Measure throughput and latency against a bare loop, on bot
 	cargo build --release --locked --package aisle-cli
 	cargo bench --locked --package aisle-tests --bench end_to_end
 
+.PHONY: fuzz
+fuzz: setup ## Fuzz what parses foreign bytes, each target for FUZZ_SECONDS (60)
+	@$(SETUP)/fuzz.sh
+	@scripts/fuzz.sh
+
 .PHONY: clean
 clean: ## Remove what was built and what was brought
 	cargo clean

@@ -13,6 +13,7 @@
 )]
 
 pub mod fixtures;
+pub mod fuzz;
 pub mod harness;
 pub mod image_host;
 pub mod pictures;

@@ -61,6 +61,11 @@ impl<'a> Draft<'a> {
         self.add(ItemSource::Url(url), verdict).map(|_| ())
     }
 
+    /// Images so far.
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
     fn add(&mut self, source: ItemSource, verdict: Result<(), ItemError>) -> Result<u32, Problem> {
         let most = self.context.settings().max_items;
         let index = self.items.len();
