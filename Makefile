@@ -67,6 +67,11 @@ soak: setup-tests ## A fault each minute at 70 % load for SOAK_MINUTES (30); SOA
 	cargo build --release --locked --package aisle-cli
 	cargo bench --locked --package aisle-tests --bench chaos -- --soak=$(or $(SOAK_MINUTES),30) $(SOAK)
 
+.PHONY: fuzz
+fuzz: setup ## Fuzz what parses foreign bytes, each target for FUZZ_SECONDS (60)
+	@$(SETUP)/fuzz.sh
+	@scripts/fuzz.sh
+
 .PHONY: clean
 clean: ## Remove what was built and what was brought
 	cargo clean

@@ -12,6 +12,8 @@ mod caller;
 mod context;
 mod document;
 mod envelope;
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod intake;
 mod lookup;

@@ -15,6 +15,7 @@
 pub mod chaos;
 pub mod collector;
 pub mod fixtures;
+pub mod fuzz;
 pub mod harness;
 pub mod image_host;
 pub mod pictures;

@@ -358,6 +358,27 @@ impl Service {
         self.redis.as_mut().expect("a service over Redis")
     }
 
+    /// The folder in which everything lies that the service may write.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The most memory that a process of that command has had, in bytes
+    /// (`VmHWM`, proc(5)).
+    ///
+    /// # Panics
+    /// When none is running.
+    #[must_use]
+    pub fn peak_memory(&self, command: &str) -> u64 {
+        let child = self.running.iter().find(|(name, _)| *name == command);
+        let (_, child) = child.unwrap_or_else(|| panic!("no {command} is running"));
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).expect("a status");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+        let kilobytes = peak.trim().trim_end_matches(" kB").parse::<u64>().expect("a number");
+        kilobytes * 1024
+    }
+
     /// The last lines that the processes have logged.
     #[must_use]
     pub fn logs(&self) -> String {

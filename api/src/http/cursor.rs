@@ -25,7 +25,9 @@ impl FromStr for Cursor {
     type Err = Problem;
 
     fn from_str(text: &str) -> Result<Self, Problem> {
-        position(text).map(Self).ok_or_else(|| {
+        // A number or an id may be spelt in several ways, and only one was returned.
+        let returned = |cursor: &Self| cursor.to_string() == text;
+        position(text).map(Self).filter(returned).ok_or_else(|| {
             let detail = "use a next_cursor as it was returned";
             Problem::new(Code::InvalidCursor, "The cursor is none that a list has returned.")
                 .with_errors(vec![FieldError::of_parameter("cursor", detail)])
@@ -57,7 +59,17 @@ mod tests {
 
     #[test]
     fn any_other_text_is_refused() {
-        for text in ["", "x", "MTIz", "%00", "MS4x"] {
+        let spelt = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        for text in [
+            "",
+            "x",
+            "MTIz",
+            "%00",
+            "MS4x",
+            &spelt("1767225600123.0192F7A4-6B1E-7C1A-9C59-1F3C9C2B7D10"),
+            &spelt("01767225600123.0192f7a4-6b1e-7c1a-9c59-1f3c9c2b7d10"),
+            &spelt("1767225600123.{0192f7a4-6b1e-7c1a-9c59-1f3c9c2b7d10}"),
+        ] {
             assert_eq!(text.parse::<Cursor>().unwrap_err().code(), Code::InvalidCursor, "{text}");
         }
     }

@@ -17,7 +17,14 @@ impl<T: DeserializeOwned + 'static> FromRequest for Params<T> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(parse(request.query_string()).map(Self))
+        ready(Self::parse(request.query_string()))
+    }
+}
+
+impl<T: DeserializeOwned> Params<T> {
+    /// Reads a query.
+    pub(crate) fn parse(query: &str) -> Result<Self, Problem> {
+        parse(query).map(Self)
     }
 }
 

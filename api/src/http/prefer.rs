@@ -26,7 +26,7 @@ pub(crate) struct Prefer {
 impl Prefer {
     /// Reads the header's values. Preferences that are unknown, and values
     /// that break the grammar, are ignored as the RFC has it.
-    fn parse<'a>(values: impl Iterator<Item = &'a str>) -> Self {
+    pub(crate) fn parse<'a>(values: impl Iterator<Item = &'a str>) -> Self {
         let mut prefer = Self::default();
         let mut seen_wait = false;
         for (name, value) in values.filter_map(preferences).flatten() {

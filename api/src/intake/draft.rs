@@ -97,6 +97,11 @@ impl<'a> Draft<'a> {
         })
     }
 
+    /// Images so far.
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
     fn add(
         &mut self,
         source: ItemSource,

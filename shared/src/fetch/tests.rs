@@ -3,6 +3,7 @@
 //! stays forbidden and stands for everything that must not be reached.
 
 mod host;
+mod hostile;
 mod posting;
 
 use std::sync::Arc;
@@ -174,8 +175,8 @@ async fn a_body_that_announces_too_much_is_not_read() {
 
 #[tokio::test]
 async fn a_body_without_end_is_cut_at_the_limit() {
-    let head = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
-    assert_fails(&fetch_reply(Reply::Endless(head)).await, ErrorCode::TooLarge, false);
+    let endless = Reply::endless("HTTP/1.1 200 OK\r\n\r\n", "\0");
+    assert_fails(&fetch_reply(endless).await, ErrorCode::TooLarge, false);
 }
 
 #[tokio::test]

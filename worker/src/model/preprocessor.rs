@@ -149,6 +149,7 @@ impl RawPreprocessor {
                 return Err(KeyProblem::new("do_resize", "images would keep different sizes"));
             }
         };
+        let output = output.bounded(if crop.is_some() { "crop_size" } else { "size" })?;
         let normalize = self.normalize(&class)?;
         Ok(Preprocessing {
             resize,
@@ -177,7 +178,7 @@ impl RawPreprocessor {
         };
         let (to, crop) = class.rule.apply(size, self.crop_pct.or(class.crop_pct))?;
         let filter = self.resample.unwrap_or(class.filter);
-        Ok((Some(Resize { to, filter }), crop))
+        Ok((Some(Resize { to: to.bounded("size")?, filter }), crop))
     }
 
     fn crop(&self, class: &Defaults) -> Result<Option<Extent>, KeyProblem> {
@@ -334,6 +335,9 @@ mod tests {
             (r#""rescale_factor":0"#, "rescale_factor"),
             (r#""do_pad":true"#, "do_pad"),
             (r#""size":0"#, "size"),
+            (r#""size":4294967295"#, "size"),
+            (r#""size":{"height":8,"width":4097}"#, "size"),
+            (r#""do_center_crop":true,"crop_size":5000"#, "crop_size"),
         ] {
             assert_eq!(read(&format!("{{{vit},{keys}}}")).unwrap_err().key, key);
         }

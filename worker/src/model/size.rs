@@ -6,6 +6,11 @@ use serde::Deserialize;
 
 use super::error::KeyProblem;
 
+/// Pixels of a side at most, of what a network takes and of what images are
+/// resized to before they are cropped. Far above any classifier, and low
+/// enough that a tensor of it can be had.
+const MAX_SIDE: u32 = 4_096;
+
 /// Height and width in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Extent {
@@ -20,6 +25,11 @@ impl Extent {
     #[must_use]
     pub const fn square(side: u32) -> Self {
         Self { height: side, width: side }
+    }
+
+    /// Itself, if a network can take so much.
+    pub(super) fn bounded(self, key: &'static str) -> Result<Self, KeyProblem> {
+        if self.sides().1 > MAX_SIDE { Err(too_large(key)) } else { Ok(self) }
     }
 
     const fn sides(self) -> (u32, u32) {
@@ -124,6 +134,18 @@ impl ResizeTo {
         Extent { height: resized.height.max(1), width: resized.width.max(1) }
     }
 
+    /// Itself, if an image can be resized to so much. Of two bounds the
+    /// smaller one holds.
+    pub(super) fn bounded(self, key: &'static str) -> Result<Self, KeyProblem> {
+        let side = match self {
+            Self::Exact(size) => size.sides().1,
+            Self::Within(size) => size.sides().0,
+            Self::ShortestEdge(edge) | Self::LongestEdge(edge) => edge,
+            Self::ShortestEdgeUpTo { shortest, longest } => shortest.min(longest),
+        };
+        if side > MAX_SIDE { Err(too_large(key)) } else { Ok(self) }
+    }
+
     /// The resized size where it is the same for every image.
     #[must_use]
     pub const fn fixed(self) -> Option<Extent> {
@@ -135,6 +157,10 @@ impl ResizeTo {
             | Self::Within(_) => None,
         }
     }
+}
+
+fn too_large(key: &'static str) -> KeyProblem {
+    KeyProblem::new(key, format!("asks for a side of more than {MAX_SIDE} pixels"))
 }
 
 /// `int(edge * times / by)`, as Python computes it.

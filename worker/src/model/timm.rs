@@ -54,13 +54,16 @@ impl TimmConfig {
         if !(share > 0.0 && share <= 1.0) {
             return Err(KeyProblem::new("crop_pct", "must be above 0 and at most 1"));
         }
-        let crop = Extent { height, width };
+        let crop = Extent { height, width }.bounded("input_size")?;
         let enlarged = Extent {
             height: floor(f64::from(height) / share),
             width: floor(f64::from(width) / share),
         };
         Ok(Preprocessing {
-            resize: Some(Resize { to: self.resize_to(enlarged)?, filter: self.filter()? }),
+            resize: Some(Resize {
+                to: self.resize_to(enlarged)?.bounded("crop_pct")?,
+                filter: self.filter()?,
+            }),
             crop: Some(Crop { size: crop, rounding: CropRounding::HalfToEven }),
             output: crop,
             rescale: Some(Rescale { factor: 1.0 / 255.0, minus_one: false }),

@@ -20,8 +20,8 @@ pub(super) enum Reply {
     Bytes(Vec<u8>),
     /// These bytes, then one more each few milliseconds, for ever.
     Drip(Vec<u8>),
-    /// These bytes, then as many more as are taken.
-    Endless(Vec<u8>),
+    /// These bytes, then the others over and over, as many as are taken.
+    Endless(Vec<u8>, Vec<u8>),
     /// Nothing, with the connection left open.
     Silence,
 }
@@ -30,6 +30,11 @@ impl Reply {
     pub(super) fn ok(body: &[u8]) -> Self {
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
         Self::Bytes([head.as_bytes(), body].concat())
+    }
+
+    /// What begins, and goes on without end.
+    pub(super) fn endless(begin: &str, unit: &str) -> Self {
+        Self::Endless(begin.as_bytes().to_vec(), unit.as_bytes().to_vec())
     }
 
     pub(super) fn status(status: u16) -> Self {
@@ -122,10 +127,11 @@ async fn serve(
                 stream.flush().await?;
             }
         }
-        Reply::Endless(bytes) => {
+        Reply::Endless(bytes, unit) => {
             stream.write_all(&bytes).await?;
+            let units = unit.repeat(65_536 / unit.len());
             loop {
-                stream.write_all(&[0; 65_536]).await?;
+                stream.write_all(&units).await?;
             }
         }
         Reply::Silence => std::future::pending().await,
@@ -151,13 +157,25 @@ impl Names {
         self.0.lock().unwrap().insert(name.to_owned(), answers);
         self
     }
+
+    /// A name about which the name server says nothing, ever.
+    pub(super) fn silent(self, name: &str) -> Self {
+        self.0.lock().unwrap().insert(name.to_owned(), Vec::new());
+        self
+    }
 }
 
 #[async_trait]
 impl Lookup for Names {
     async fn lookup(&self, name: &str) -> io::Result<Vec<IpAddr>> {
-        let mut names = self.0.lock().unwrap();
-        let answers = names.get_mut(name).ok_or(io::ErrorKind::NotFound)?;
-        if answers.len() > 1 { Ok(answers.remove(0)) } else { Ok(answers[0].clone()) }
+        let answer = {
+            let mut names = self.0.lock().unwrap();
+            let answers = names.get_mut(name).ok_or(io::ErrorKind::NotFound)?;
+            if answers.len() > 1 { Some(answers.remove(0)) } else { answers.first().cloned() }
+        };
+        match answer {
+            Some(answer) => Ok(answer),
+            None => std::future::pending().await,
+        }
     }
 }

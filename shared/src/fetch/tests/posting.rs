@@ -92,7 +92,7 @@ async fn a_target_that_another_policy_allowed_is_not_posted_to() {
 async fn a_body_without_end_does_not_hold_the_sender() {
     let head = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
     let started = Instant::now();
-    for reply in [Reply::Endless(head.clone()), Reply::Drip(head.clone())] {
+    for reply in [Reply::Endless(head.clone(), vec![b'x'; 4096]), Reply::Drip(head.clone())] {
         let host = Host::start(ALLOWED, move |_| reply.clone()).await;
         let policy = FetchPolicy { max_bytes: 16_384, ..policy(&host) };
         assert_eq!(post(&host, shop(), policy).await, answered(200));
