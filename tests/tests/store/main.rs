@@ -25,6 +25,12 @@ mod read;
 mod retention;
 mod retry;
 mod waking;
+mod webhooks;
+mod webhooks_breaker;
+mod webhooks_claims;
+mod webhooks_endpoints;
+mod webhooks_ends;
+mod webhooks_log;
 mod world;
 
 use aisle_tests::harness::Backend;
@@ -190,6 +196,95 @@ conformance! {
         a_change_wakes_its_reader_in_another_process,
         each_kind_of_change_wakes,
         a_quiet_job_wakes_at_the_timeout,
+        a_jobs_end_wakes_a_sender,
+        a_jobs_end_wakes_a_sender_of_another_process,
+        waiting_for_deliveries_ends_at_its_timeout,
+    }
+    webhooks_ends {
+        a_job_that_nobody_asked_about_is_told_nobody,
+        a_job_that_has_not_ended_is_not_told,
+        recording_the_last_item_tells_how_the_job_ended,
+        a_dead_letter_tells,
+        a_reaped_item_tells,
+        canceling_what_waits_tells_once,
+        canceling_a_large_job_tells_once,
+        the_last_running_item_of_a_canceled_job_tells,
+        a_deleted_job_is_not_told,
+        each_endpoint_and_the_callback_are_told,
+        an_endpoint_is_told_only_what_it_wants,
+        a_disabled_endpoint_is_not_told,
+        another_tenants_endpoint_is_not_told,
+        what_is_told_outlives_the_job,
+    }
+    webhooks_claims {
+        nothing_is_due_in_an_empty_store,
+        a_claimed_delivery_carries_all_that_a_sender_needs,
+        a_secret_signs_until_it_expires,
+        a_held_delivery_is_handed_to_nobody_else,
+        a_dead_senders_delivery_comes_back_with_the_same_id,
+        a_late_outcome_counts_unless_another_has_claimed,
+        settling_again_says_the_same_and_changes_nothing,
+        a_forged_token_changes_nothing,
+        a_released_delivery_is_due_at_once_and_its_attempt_not_counted,
+        a_delivery_is_tried_again_when_due_and_not_before,
+        senders_together_hold_no_more_of_a_lane_than_its_cap,
+        a_full_lane_takes_what_ends_while_it_is_full,
+        tenants_have_lanes_of_their_own,
+        the_longest_due_goes_first,
+        lanes_take_turns,
+        a_clock_that_was_set_back_holds_up_nothing_new,
+        a_lane_of_two_thousand_starves_no_other,
+        senders_at_once_share_without_overlap,
+    }
+    webhooks_breaker {
+        a_lane_that_fails_five_times_rests,
+        a_success_between_failures_starts_the_count_anew,
+        each_failed_try_doubles_the_rest_up_to_the_longest,
+        a_try_that_succeeds_closes_the_breaker,
+        a_try_whose_sender_dies_is_made_by_another,
+        failures_that_were_under_way_do_not_prolong_the_rest,
+        a_success_that_was_under_way_ends_the_rest,
+        a_lane_that_rests_holds_up_no_other,
+        what_comes_while_a_lane_rests_waits_too,
+        an_endpoint_that_fails_for_five_days_is_disabled,
+        a_success_within_the_five_days_keeps_an_endpoint,
+        a_few_failures_far_apart_disable_nothing,
+        an_endpoint_that_is_gone_is_disabled,
+        a_callback_that_is_gone_stops_no_other,
+        callbacks_are_never_disabled,
+    }
+    webhooks_endpoints {
+        an_endpoint_is_found_as_it_was_registered,
+        an_endpoint_is_changed_by_who_has_seen_it_last,
+        the_same_change_again_is_harmless,
+        changes_at_once_have_one_winner,
+        a_removed_endpoint_is_gone,
+        no_tenant_sees_or_touches_anothers_endpoint,
+        a_tenant_has_fifty_endpoints_and_its_callbacks,
+        every_endpoint_but_that_of_callbacks_has_a_url,
+        removing_an_endpoint_gives_up_what_is_pending,
+        what_is_held_when_its_endpoint_goes_is_not_tried_again,
+        what_is_not_due_waits_for_a_disabled_endpoint,
+        what_comes_due_for_a_disabled_endpoint_is_given_up,
+        a_disabled_endpoint_holds_up_no_other,
+        a_changed_url_is_where_pending_deliveries_go,
+        changing_an_endpoint_ends_its_rest,
+        callbacks_need_what_signs_them,
+    }
+    webhooks_log {
+        a_delivery_is_read_as_it_stands,
+        the_last_twenty_attempts_are_kept,
+        no_tenant_sees_or_replays_anothers_delivery,
+        deliveries_are_listed_newest_first,
+        deliveries_of_one_job_have_an_order_too,
+        deliveries_are_listed_by_endpoint_job_and_status,
+        a_long_log_is_filtered_in_bounded_pages,
+        a_delivered_one_is_sent_again_on_request,
+        a_failed_one_starts_its_schedule_anew,
+        one_that_waits_is_sent_at_once_on_request,
+        one_that_is_held_is_left_to_its_sender,
+        a_delivery_is_forgotten_seven_days_after_its_end,
+        forgotten_deliveries_leave_nothing,
     }
     operators {
         announced_models_are_listed_by_name,

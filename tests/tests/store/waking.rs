@@ -7,10 +7,14 @@ use aisle_shared::domain::JobStatus;
 use aisle_shared::store::{Found, Store};
 use aisle_tests::fixtures::{items, job, model};
 
+use crate::webhooks::{PER_LANE, due_in, job_telling};
 use crate::world::{World, request};
 
 /// Far longer than a wake-up takes: reaching it means that none came.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Sooner than by polling, which waits a second.
+const POLLED: Duration = Duration::from_millis(700);
 
 /// A wake-up may be late, but not by more.
 const LATE: Duration = Duration::from_secs(5);
@@ -111,5 +115,41 @@ pub(crate) async fn a_quiet_job_wakes_at_the_timeout(world: &World) {
     world.enqueue(&new, 1).await;
     let started = Instant::now();
     world.store.watch(&new.id).changed(Duration::from_millis(50)).await;
+    assert!(started.elapsed() < LATE);
+}
+
+/// Waits for deliveries on one handle while another ends a job.
+async fn wakes_a_sender(waiting: Arc<dyn Store>, world: &World) {
+    world.sign_callbacks().await;
+    let mut fastest = PATIENCE;
+    for _ in 0..PER_LANE {
+        let store = Arc::clone(&waiting);
+        let sender = tokio::spawn(async move {
+            let started = Instant::now();
+            while due_in(&*store, 1).await.is_empty() {
+                store.wait_for_deliveries(PATIENCE).await;
+                assert!(started.elapsed() < PATIENCE, "nobody woke the sender");
+            }
+        });
+        tokio::task::yield_now().await;
+        let ended = Instant::now();
+        world.end(&job_telling("hooks")).await;
+        sender.await.unwrap();
+        fastest = fastest.min(ended.elapsed());
+    }
+    assert!(fastest < POLLED, "woken after {fastest:?} at best");
+}
+
+pub(crate) async fn a_jobs_end_wakes_a_sender(world: &World) {
+    wakes_a_sender(world.store.clone(), world).await;
+}
+
+pub(crate) async fn a_jobs_end_wakes_a_sender_of_another_process(world: &World) {
+    wakes_a_sender(world.another_handle().await.unwrap(), world).await;
+}
+
+pub(crate) async fn waiting_for_deliveries_ends_at_its_timeout(world: &World) {
+    let started = Instant::now();
+    world.store.wait_for_deliveries(Duration::from_millis(50)).await;
     assert!(started.elapsed() < LATE);
 }

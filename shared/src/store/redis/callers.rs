@@ -1,11 +1,9 @@
 //! The verbs of callers, each of whom sees its own tenant only.
 
-use std::collections::HashMap;
-
 use super::super::{Canceled, Deleted, Found, JobFilter, JobPage, ListPosition, StoreError};
 use super::intake::unknown_word;
 use super::keys::Shard;
-use super::records::{canceled, read, read_job, read_json, read_status};
+use super::records::{Fields, canceled, read, read_job, read_json, read_status};
 use super::server::Server;
 use crate::domain::{ItemResult, Job, JobId, JobStatus, TenantId, Timestamp};
 
@@ -17,8 +15,6 @@ const LOOKED_AT: usize = 1_000;
 
 /// Items that one call of the canceling script looks at.
 const ITEMS_PER_CANCEL: u32 = 200;
-
-type Fields = HashMap<String, String>;
 
 /// A job by its id.
 pub(super) async fn find(

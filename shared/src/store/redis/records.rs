@@ -5,13 +5,16 @@ use std::str::FromStr;
 
 use super::super::StoreError;
 use crate::domain::{
-    ErrorCode, ItemCounts, ItemError, ItemOutcome, ItemSource, Job, JobId, JobOptions, JobStatus,
-    Priority, Timestamp,
+    ErrorCode, Event, ItemCounts, ItemError, ItemOutcome, ItemSource, Job, JobId, JobOptions,
+    JobStatus, Priority, Timestamp,
 };
 
 /// The scripts know an upload by this word.
 const UPLOAD: &str = "upload";
 const URL: &str = "url:";
+
+/// The fields of a hash.
+pub(super) type Fields = HashMap<String, String>;
 
 /// A source as text.
 pub(super) fn write_source(source: &ItemSource) -> String {
@@ -79,6 +82,11 @@ pub(super) fn read_status(word: &str) -> Result<JobStatus, StoreError> {
         .ok_or_else(|| StoreError::Corrupt(format!("a job's status: {word:?}")))
 }
 
+/// What a webhook tells.
+pub(super) fn read_event(word: &str) -> Result<Event, StoreError> {
+    Event::from_word(word).ok_or_else(|| StoreError::Corrupt(format!("an event: {word:?}")))
+}
+
 /// A band's priority.
 pub(super) fn read_band(text: &str) -> Result<Priority, StoreError> {
     Priority::from_band(read("a band", text)?)
@@ -86,7 +94,7 @@ pub(super) fn read_band(text: &str) -> Result<Priority, StoreError> {
 }
 
 /// A job from the fields of its hash.
-pub(super) fn read_job(id: JobId, fields: &HashMap<String, String>) -> Result<Job, StoreError> {
+pub(super) fn read_job(id: JobId, fields: &Fields) -> Result<Job, StoreError> {
     let text = |name: &str| {
         fields
             .get(name)

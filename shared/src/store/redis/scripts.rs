@@ -6,6 +6,9 @@ use redis::Script;
 const PRELUDE: &str = include_str!("scripts/parts/prelude.lua");
 const INTAKE: &str = include_str!("scripts/parts/intake.lua");
 const LANES: &str = include_str!("scripts/parts/lanes.lua");
+const DELIVERY_LANES: &str = include_str!("scripts/parts/delivery_lanes.lua");
+const OUTBOX: &str = include_str!("scripts/parts/outbox.lua");
+const GIVING_UP: &str = include_str!("scripts/parts/giving_up.lua");
 const ENDING: &str = include_str!("scripts/parts/ending.lua");
 const REMOVAL: &str = include_str!("scripts/parts/removal.lua");
 
@@ -35,17 +38,17 @@ scripts! {
     open: "open.lua" INTAKE;
     append: "append.lua" INTAKE;
     seal: "seal.lua" LANES;
-    claim: "claim.lua" LANES ENDING;
+    claim: "claim.lua" LANES DELIVERY_LANES OUTBOX ENDING;
     extend: "extend.lua";
-    complete: "complete.lua" ENDING;
-    retry: "retry.lua" ENDING;
-    release: "release.lua" LANES ENDING;
-    reap: "reap.lua" ENDING;
+    complete: "complete.lua" DELIVERY_LANES OUTBOX ENDING;
+    retry: "retry.lua" DELIVERY_LANES OUTBOX ENDING;
+    release: "release.lua" LANES DELIVERY_LANES OUTBOX ENDING;
+    reap: "reap.lua" DELIVERY_LANES OUTBOX ENDING;
     sweep: "sweep.lua" REMOVAL;
     find: "find.lua";
     results: "results.lua";
     list: "list.lua";
-    cancel: "cancel.lua" ENDING;
+    cancel: "cancel.lua" DELIVERY_LANES OUTBOX ENDING;
     delete: "delete.lua" REMOVAL;
     announce: "announce.lua";
     retire: "retire.lua";
@@ -54,6 +57,16 @@ scripts! {
     dead_letters: "dead_letters.lua";
     existing: "existing.lua";
     check: "check.lua";
+    put_endpoint: "put_endpoint.lua" DELIVERY_LANES;
+    endpoints: "endpoints.lua" DELIVERY_LANES;
+    remove_endpoint: "remove_endpoint.lua" DELIVERY_LANES GIVING_UP;
+    claim_deliveries: "claim_deliveries.lua" DELIVERY_LANES GIVING_UP;
+    settle_delivery: "settle_delivery.lua" DELIVERY_LANES;
+    release_deliveries: "release_deliveries.lua" DELIVERY_LANES;
+    replay_delivery: "replay_delivery.lua" DELIVERY_LANES;
+    delivery: "delivery.lua" DELIVERY_LANES;
+    deliveries: "deliveries.lua" DELIVERY_LANES;
+    forget_deliveries: "forget_deliveries.lua" DELIVERY_LANES;
 }
 
 /// The shebang with its flags must be the first line, so the parts go

@@ -15,7 +15,7 @@ use super::keys::Shard;
 use super::options::RedisOptions;
 use super::server::Server;
 use super::subscription::{self, Subscription};
-use super::{callers, contract, fleet, holding, intake, upkeep};
+use super::{callers, contract, fleet, holding, intake, upkeep, webhooks};
 use crate::blob::RedisBlobs;
 use crate::domain::{
     AnnouncedModel, ItemError, ItemOutcome, ItemResult, JobId, ModelName, NewItem, NewJob,
@@ -24,9 +24,9 @@ use crate::domain::{
 
 /// Jobs in Redis.
 pub struct RedisStore {
-    server: Arc<Server>,
+    pub(super) server: Arc<Server>,
     max_live_items: u64,
-    wakers: Arc<Wakers>,
+    pub(super) wakers: Arc<Wakers>,
     _subscription: Subscription,
 }
 
@@ -125,7 +125,12 @@ impl Store for RedisStore {
     }
 
     async fn sweep(&self, limit: usize) -> Result<Swept, StoreError> {
-        upkeep::sweep(&self.server, limit).await
+        let swept = upkeep::sweep(&self.server, limit).await?;
+        match webhooks::forget(&self.server).await {
+            // What is gone is told, for its blobs are to go too.
+            Err(error) if swept == Swept::default() => Err(error),
+            Ok(()) | Err(_) => Ok(swept),
+        }
     }
 
     async fn find(&self, tenant: &TenantId, id: &JobId) -> Result<Found, StoreError> {

@@ -56,6 +56,7 @@ async fn listen(client: &Client, channel: &str, wakers: &Wakers, first: Connecte
                 pause = FIRST_PAUSE;
                 wakers.any_job_changed();
                 wakers.any_work_arrived();
+                wakers.deliveries_arrived();
                 hear(sink, stream, wakers).await;
                 tracing::warn!("Redis no longer tells what changes; connecting again");
             }
@@ -98,19 +99,21 @@ async fn hear(mut sink: PubSubSink, mut stream: PubSubStream, wakers: &Wakers) {
     }
 }
 
-/// Messages are `job <id>` and `work <model>`; anything else is ignored.
+/// Messages are `job <id>`, `work <model>` and `deliveries`; anything else is
+/// ignored.
 fn wake(message: &str, wakers: &Wakers) {
-    match message.split_once(' ') {
-        Some(("job", id)) => {
+    match message.split_once(' ').unwrap_or((message, "")) {
+        ("job", id) => {
             if let Ok(id) = id.parse::<JobId>() {
                 wakers.job_changed(&id);
             }
         }
-        Some(("work", model)) => {
+        ("work", model) => {
             if let Ok(model) = model.parse::<ModelName>() {
                 wakers.work_arrived(&model);
             }
         }
-        Some(_) | None => tracing::debug!(message, "a message of unknown kind"),
+        ("deliveries", _) => wakers.deliveries_arrived(),
+        _ => tracing::debug!(message, "a message of unknown kind"),
     }
 }

@@ -1,8 +1,14 @@
-//! Endpoints and deliveries.
+//! Endpoints and deliveries: the verbs of [`Webhooks`] over Redis.
+
+mod endpoints;
+mod log;
+mod sending;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+
+pub(super) use log::forget;
 
 use super::store::RedisStore;
 use crate::domain::{
@@ -14,63 +20,63 @@ use crate::store::{
     Webhooks,
 };
 
-const LATER: StoreError = StoreError::Invalid("webhooks are not built yet");
-
 #[async_trait]
 impl Webhooks for RedisStore {
-    async fn put_endpoint(&self, _: &Endpoint) -> Result<(), StoreError> {
-        Err(LATER)
+    async fn put_endpoint(&self, endpoint: &Endpoint) -> Result<(), StoreError> {
+        endpoints::put(&self.server, endpoint).await
     }
 
-    async fn endpoint(&self, _: &TenantId, _: &EndpointId) -> Result<Endpoint, StoreError> {
-        Err(LATER)
+    async fn endpoint(&self, tenant: &TenantId, id: &EndpointId) -> Result<Endpoint, StoreError> {
+        endpoints::find(&self.server, tenant, id).await
     }
 
-    async fn endpoints(&self, _: &TenantId) -> Result<Vec<Endpoint>, StoreError> {
-        Err(LATER)
+    async fn endpoints(&self, tenant: &TenantId) -> Result<Vec<Endpoint>, StoreError> {
+        endpoints::list(&self.server, tenant).await
     }
 
-    async fn remove_endpoint(&self, _: &TenantId, _: &EndpointId) -> Result<(), StoreError> {
-        Err(LATER)
+    async fn remove_endpoint(&self, tenant: &TenantId, id: &EndpointId) -> Result<(), StoreError> {
+        endpoints::remove(&self.server, tenant, id).await
     }
 
     async fn claim_deliveries(
         &self,
-        _: &DeliveryClaim,
+        wish: &DeliveryClaim,
     ) -> Result<Vec<ClaimedDelivery>, StoreError> {
-        Err(LATER)
+        sending::claim(&self.server, wish).await
     }
 
     async fn settle_delivery(
         &self,
-        _: &DeliveryLease,
-        _: &DeliveryAttempt,
-        _: Verdict,
+        lease: &DeliveryLease,
+        attempt: &DeliveryAttempt,
+        verdict: Verdict,
     ) -> Result<Settled, StoreError> {
-        Err(LATER)
+        sending::settle(&self.server, lease, attempt, verdict).await
     }
 
-    async fn release_deliveries(&self, _: &[DeliveryLease]) -> Result<(), StoreError> {
-        Err(LATER)
+    async fn release_deliveries(&self, held: &[DeliveryLease]) -> Result<(), StoreError> {
+        sending::release(&self.server, held).await
     }
 
-    async fn wait_for_deliveries(&self, _: Duration) {}
+    async fn wait_for_deliveries(&self, timeout: Duration) {
+        self.wakers.wait_for_deliveries(timeout).await;
+    }
 
-    async fn delivery(&self, _: &TenantId, _: &DeliveryId) -> Result<Delivery, StoreError> {
-        Err(LATER)
+    async fn delivery(&self, tenant: &TenantId, id: &DeliveryId) -> Result<Delivery, StoreError> {
+        log::find(&self.server, tenant, id).await
     }
 
     async fn deliveries(
         &self,
-        _: &TenantId,
-        _: &DeliveryFilter,
-        _: Option<DeliveryPosition>,
-        _: usize,
+        tenant: &TenantId,
+        filter: &DeliveryFilter,
+        after: Option<DeliveryPosition>,
+        limit: usize,
     ) -> Result<DeliveryPage, StoreError> {
-        Err(LATER)
+        log::list(&self.server, tenant, filter, after.as_ref(), limit).await
     }
 
-    async fn replay_delivery(&self, _: &TenantId, _: &DeliveryId) -> Result<(), StoreError> {
-        Err(LATER)
+    async fn replay_delivery(&self, tenant: &TenantId, id: &DeliveryId) -> Result<(), StoreError> {
+        sending::replay(&self.server, tenant, id).await
     }
 }

@@ -97,3 +97,6 @@ impl Webhooks for SqliteStore {
         self.writer.write(move |step| settle::replay(step, &tenant, &id)).await
     }
 }
+
+#[cfg(test)]
+mod tests;

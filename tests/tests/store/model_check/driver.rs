@@ -12,9 +12,10 @@ use aisle_tests::harness::{Backend, Harness};
 use anyhow::{Context, bail, ensure};
 use proptest::sample::Index;
 
-use super::claims;
 use super::reference::{Reference, State};
 use super::step::{Pick, Road, Step, Submission};
+use super::{claims, outbox};
+use crate::webhooks::callback;
 use crate::world::{ALL, LEASE, stranger, worker};
 
 struct Driver {
@@ -40,9 +41,11 @@ pub(super) async fn run(backend: Backend, steps: &[Step]) -> anyhow::Result<()> 
         given: Vec::new(),
         versions: BTreeMap::new(),
     };
+    outbox::sign(&driver.world).await?;
     for (number, step) in steps.iter().enumerate() {
         let taken = async {
             driver.take(step).await?;
+            driver.reference.note_ends();
             driver.compare_counts().await
         };
         taken.await.with_context(|| format!("step {number}, {step:?}"))?;
@@ -91,6 +94,9 @@ impl Driver {
             }
             Step::Reap => self.reap().await,
             Step::Sweep => self.sweep().await,
+            Step::Send { max, delivered } => {
+                outbox::send(&self.world, &mut self.reference, *max, *delivered).await.map(drop)
+            }
         }
     }
 
@@ -102,6 +108,7 @@ impl Driver {
             weight: submission.weight,
             max_attempts: submission.max_attempts,
             retention: submission.retention,
+            callback: submission.told.and_then(callback),
             ..job()
         };
         let total = submission.items;
@@ -326,6 +333,7 @@ impl Driver {
             let own = own.map(|job| job.new.id).filter(|id| self.reference.is_sealed(id));
             ensure!(listed == own.collect(), "{name} lists {listed:?}");
         }
+        outbox::compare(&self.world, &self.reference).await?;
         Ok(())
     }
 
@@ -334,6 +342,7 @@ impl Driver {
         for _ in 0..1_000 {
             self.world.clock.advance(2 * LEASE);
             self.reap().await?;
+            self.reference.note_ends();
             self.sweep().await?;
             for of in ["shoes", "bags"] {
                 self.claim("w-9", of, ALL).await?;
@@ -349,8 +358,12 @@ impl Driver {
                 let expected = self.reference.complete(&lease, outcome, self.now());
                 ensure!(recorded == expected, "{recorded:?} should be {expected:?}");
             }
+            self.reference.note_ends();
         }
         ensure!(self.reference.live() == 0, "some items never end");
+        while outbox::send(&self.world, &mut self.reference, ALL, true).await? > 0 {}
+        let left = self.reference.told.len() - self.reference.delivered.len();
+        ensure!(left == 0, "{left} ends are never told");
         self.compare_counts().await?;
         self.compare_jobs().await?;
         self.world.clock.advance(Duration::from_secs(3_600));

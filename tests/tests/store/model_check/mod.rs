@@ -3,7 +3,8 @@
 //!
 //! What the reference holds: no item is lost or recorded twice, nothing that
 //! has ended changes, nobody but the holder of a lease moves its item, and no
-//! item is claimed more often than it may be.
+//! item is claimed more often than it may be, and each end of a job that named a
+//! receiver is told once, whatever becomes of the job.
 //!
 //! Both stores see the same cases, and a failing one is shrunk to its shortest
 //! form. `PROPTEST_CASES` (a quarter of which each store gets, 64 by default)
@@ -11,6 +12,7 @@
 
 mod claims;
 mod driver;
+mod outbox;
 mod reference;
 mod step;
 

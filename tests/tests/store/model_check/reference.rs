@@ -63,6 +63,10 @@ pub(super) struct Reference {
     pub(super) jobs: BTreeMap<JobId, RefJob>,
     pub(super) tombstones: BTreeSet<JobId>,
     pub(super) tokens: HashSet<LeaseToken>,
+    /// Every end of a job that is to be told, whatever became of the job.
+    pub(super) told: BTreeMap<JobId, JobStatus>,
+    /// Ends that were told.
+    pub(super) delivered: BTreeSet<JobId>,
 }
 
 /// What a look at a lease finds.
@@ -114,7 +118,7 @@ impl RefJob {
             started_at: self.started_at,
             completed_at: self.completed_at,
             expires_at: self.expires_at(),
-            callback: None,
+            callback: self.new.callback.clone(),
             cancel_requested: self.cancel_requested,
             version,
         }
@@ -164,6 +168,13 @@ impl Reference {
             new,
         };
         self.jobs.insert(job.new.id, job);
+    }
+
+    /// Notes which jobs have ended and are to be told.
+    pub(super) fn note_ends(&mut self) {
+        let ended = self.jobs.values().filter(|job| job.completed_at.is_some());
+        let told = ended.filter(|job| job.new.callback.is_some());
+        self.told.extend(told.map(|job| (job.new.id, job.status())));
     }
 
     pub(super) fn is_sealed(&self, id: &JobId) -> bool {

@@ -32,6 +32,8 @@ pub(super) struct Submission {
     pub(super) items: u32,
     pub(super) max_attempts: u32,
     pub(super) retention: Duration,
+    /// Where its end is told.
+    pub(super) told: Option<&'static str>,
 }
 
 /// A lease of the case: one that a worker holds, or any that ever was.
@@ -70,6 +72,11 @@ pub(super) enum Step {
     Advance(Duration),
     Reap,
     Sweep,
+    /// A sender takes deliveries, and delivers them or gives them back.
+    Send {
+        max: usize,
+        delivered: bool,
+    },
 }
 
 pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -96,6 +103,8 @@ fn step() -> impl Strategy<Value = Step> {
         12 => advance().prop_map(Step::Advance),
         7 => Just(Step::Reap),
         4 => Just(Step::Sweep),
+        6 => (1_usize..6, any::<bool>())
+            .prop_map(|(max, delivered)| Step::Send { max, delivered }),
     ]
 }
 
@@ -114,10 +123,23 @@ fn submission() -> impl Strategy<Value = Submission> {
         1_u32..6,
         1_u32..5,
         select(&[0, 60, 3_600][..]).prop_map(Duration::from_secs),
+        select(&[None, Some("one"), Some("two")][..]),
     )
-        .prop_map(|(road, tenant, model, priority, weight, items, max_attempts, retention)| {
-            Submission { road, tenant, model, priority, weight, items, max_attempts, retention }
-        })
+        .prop_map(
+            |(road, tenant, model, priority, weight, items, max_attempts, retention, told)| {
+                Submission {
+                    road,
+                    tenant,
+                    model,
+                    priority,
+                    weight,
+                    items,
+                    max_attempts,
+                    retention,
+                    told,
+                }
+            },
+        )
 }
 
 fn model() -> impl Strategy<Value = &'static str> {

@@ -4,6 +4,7 @@
 mod draining;
 mod guarding;
 mod life;
+mod outbox;
 mod private_server;
 mod uploads;
 mod waking;

@@ -1,6 +1,7 @@
 -- How items and jobs end: the only place that writes a result.
 
--- Ends the job if its last item has ended; answers its status then.
+-- Ends the job if its last item has ended, and writes whom to tell; answers
+-- its status then.
 local function end_job(job)
   local j = call('HMGET', job_key(job), 'total', 'succeeded', 'failed', 'canceled',
     'status', 'tenant', 'created', 'retention')
@@ -14,6 +15,7 @@ local function end_job(job)
   call('HSET', job_key(job), 'status', status, 'completed', now, 'expires', expires)
   move_index(j[6], job, j[7], j[5], status)
   call('ZADD', EXPIRY, expires, job)
+  tell(job, j[6], status)
   return status
 end
 

@@ -57,9 +57,10 @@ local function move_index(tenant, job, created, from, to)
 end
 
 -- Noted while a script runs, told and booked once at its end.
-local touched, arrived, ended = {}, {}, 0
+local touched, arrived, ended, outgoing = {}, {}, 0, false
 local function settle()
   if ended > 0 then call('HINCRBY', META, 'live', -ended) end
   for job in pairs(touched) do call('PUBLISH', P..'changed', 'job '..job) end
   for model in pairs(arrived) do call('PUBLISH', P..'changed', 'work '..model) end
+  if outgoing then call('PUBLISH', P..'changed', 'deliveries') end
 end
