@@ -19,7 +19,7 @@ const WITHIN: Duration = Duration::from_secs(10);
 /// Bytes of such a body at most, and the code of a longer one.
 const LIMIT: (u64, Code) = (32 * 1024, Code::BodyTooLarge);
 
-/// The body as a `T`; no body at all is an empty object.
+/// The body as a `T`; no body at all is as good as `null`.
 #[derive(Debug)]
 pub(crate) struct Document<T>(pub(crate) T);
 
@@ -36,7 +36,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Document<T> {
             let body = collect(bounded(payload, LIMIT.0, WITHIN)).await;
             let body = body.map_err(|error| broken(&error, overlong(LIMIT.0, LIMIT.1)))?;
             if body.is_empty() {
-                return parse(b"{}").map(Self);
+                return parse(b"null").map(Self);
             }
             match BodyKind::of(&request)? {
                 BodyKind::Json => parse(&body).map(Self),

@@ -92,6 +92,8 @@ async fn what_is_wrong_with_an_endpoint_is_pointed_at() {
         assert_eq!(answer.problem(), (status, code.to_owned()), "{answer:?}");
         assert!(answer.json()["errors"].to_string().contains(place), "{answer:?}");
     }
+    let nothing = send(&app, TestRequest::post().uri(ENDPOINTS)).await;
+    assert_eq!(nothing.problem(), (400, "invalid_request".to_owned()));
     let overlap = json!({"overlap_seconds": 604_801});
     let answer = send(&app, post(&format!("{ENDPOINTS}/callbacks/rotate-secret"), overlap)).await;
     assert_eq!(answer.problem(), (400, "invalid_request".to_owned()));

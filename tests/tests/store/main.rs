@@ -271,6 +271,7 @@ conformance! {
         tenants_have_lanes_of_their_own,
         the_longest_due_goes_first,
         lanes_take_turns,
+        a_clock_that_was_set_back_holds_up_nothing_new,
         a_lane_of_two_thousand_starves_no_other,
         senders_at_once_share_without_overlap,
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use aisle_shared::clock::ManualClock;
 use aisle_shared::domain::{DeliveryLease, DeliveryStatus, Endpoint, Event, NewJob};
 use aisle_shared::store::{DeliveryClaim, Settled, Verdict};
 use aisle_tests::fixtures::job;
@@ -244,6 +245,18 @@ pub(crate) async fn lanes_take_turns(world: &World) {
         .map(|lane| lanes(&due).iter().filter(|of| **of == format!("https://{lane}.test")).count());
     shares.sort_unstable();
     assert_eq!(shares, [2, 2, 3]);
+}
+
+pub(crate) async fn a_clock_that_was_set_back_holds_up_nothing_new(world: &World) {
+    world.sign_callbacks().await;
+    world.end_many("hooks", 2).await;
+    let ahead = ManualClock::at(world.clock.now().plus(Duration::from_secs(3_600)));
+    let wrong = world.handle_at(&ahead).await.unwrap();
+    let held = due_in(&*wrong, 1).await;
+    let attempt = refused(ahead.now());
+    wrong.settle_delivery(&held[0].lease, &attempt, Verdict::Delivered).await.unwrap();
+    world.end_many("hooks", 1).await;
+    assert_eq!(world.due(ALL).await.len(), 2);
 }
 
 pub(crate) async fn a_lane_of_two_thousand_starves_no_other(world: &World) {

@@ -33,6 +33,12 @@ pub(crate) struct SecretRotation {
     overlap_seconds: u64,
 }
 
+impl Default for SecretRotation {
+    fn default() -> Self {
+        Self { overlap_seconds: a_day() }
+    }
+}
+
 fn a_day() -> u64 {
     24 * 60 * 60
 }
@@ -71,9 +77,9 @@ pub(crate) async fn rotate(
     caller: Caller,
     context: Data<Context>,
     id: EndpointPath,
-    body: Document<SecretRotation>,
+    body: Document<Option<SecretRotation>>,
 ) -> Result<HttpResponse, Problem> {
-    let overlap = body.0.checked()?;
+    let overlap = body.0.unwrap_or_default().checked()?;
     let (store, id) = (context.store(), id.0);
     let (secret, sealed) = signing::new_secret(&context, &caller.tenant, &id)?;
     let endpoint = match store.endpoint(&caller.tenant, &id).await {

@@ -128,7 +128,7 @@ fn look_into(
     }
     let waiting = lane.ready(step.db, now, room.min(wish.max))?;
     if waiting.is_empty() {
-        lane.refresh(step.db)?;
+        lane.refresh(step.db, step.now.wall)?;
         return Ok(None);
     }
     Ok(Some(Open { lane, receiver, waiting, room, taken: 0 }))
@@ -161,7 +161,11 @@ fn take_from(
         claimed.push(take(step.db, id, open, until)?);
     }
     lane.take_turn(step.db, now, turn)?;
-    if open.taken == open.room { lane.park(step.db, now) } else { lane.refresh(step.db) }
+    if open.taken == open.room {
+        lane.park(step.db, now)
+    } else {
+        lane.refresh(step.db, step.now.wall)
+    }
 }
 
 fn take(

@@ -75,7 +75,7 @@ pub(super) fn put(step: &mut Step<'_>, row: &EndpointRow) -> Result<(), StoreErr
     for mut lane in lanes {
         lane.clear();
         lane.save(step.db)?;
-        lane.refresh(step.db)?;
+        lane.refresh(step.db, step.now.wall)?;
         step.changes.delivery();
     }
     Ok(())

@@ -49,7 +49,7 @@ pub(super) fn give_up_lane(
     for id in &given_up {
         give_up(step.db, id, unwanted, step.now.wall)?;
     }
-    lane.refresh(step.db)?;
+    lane.refresh(step.db, step.now.wall)?;
     if given_up.len() == budget && unwanted == Unwanted::Removed {
         lane.look_at(step.db, step.now.wall)?;
     }

@@ -158,16 +158,17 @@ impl Lane {
     /// Decides anew when a claim should look at the lane: when its first
     /// delivery can be claimed, its rest is over and its turn has come. A lane
     /// with nothing pending goes, but for that of an endpoint that is there,
-    /// which remembers since when it fails.
-    pub(super) fn refresh(&self, db: &Connection) -> Result<(), StoreError> {
+    /// which remembers since when it fails. A last service that is yet to come
+    /// was written by a clock that was wrong.
+    pub(super) fn refresh(&self, db: &Connection, now: Timestamp) -> Result<(), StoreError> {
         let next: Option<Timestamp> = db
             .prepare_cached(
                 "UPDATE delivery_lanes SET next_at =
                      max((SELECT ready_at FROM deliveries WHERE lane = delivery_lanes.id
-                          ORDER BY ready_at LIMIT 1), coalesce(rest_until, 0), served_at)
+                          ORDER BY ready_at LIMIT 1), coalesce(rest_until, 0), min(served_at, ?2))
                  WHERE id = ?1 RETURNING next_at",
             )?
-            .query_row([self.id], |row| row.get(0))
+            .query_row(params![self.id, now], |row| row.get(0))
             .optional()?
             .flatten();
         if next.is_none() {

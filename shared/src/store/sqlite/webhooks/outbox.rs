@@ -122,5 +122,5 @@ fn deliver_to(
             step.now.wall,
             lane.id
         ])?;
-    lane.refresh(step.db)
+    lane.refresh(step.db, step.now.wall)
 }

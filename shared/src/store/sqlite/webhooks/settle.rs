@@ -48,7 +48,7 @@ pub(super) fn settle(
     write(step, lease, &next, &json(&attempts)?)?;
     draw_conclusions(step, &mut lane, verdict)?;
     lane.save(step.db)?;
-    lane.refresh(step.db)?;
+    lane.refresh(step.db, step.now.wall)?;
     Ok(Settled::Stored)
 }
 
@@ -166,7 +166,7 @@ pub(super) fn release(step: &mut Step<'_>, held: &[DeliveryLease]) -> Result<(),
         )?;
         let lane = update.query_row(params![id.job, id.endpoint, token], |row| row.get(0));
         if let Some(lane) = lane.optional()? {
-            Lane::find(step.db, lane)?.refresh(step.db)?;
+            Lane::find(step.db, lane)?.refresh(step.db, step.now.wall)?;
             step.changes.delivery();
         }
     }
@@ -199,7 +199,7 @@ pub(super) fn replay(
              WHERE job = ?1 AND endpoint = ?2",
         )?
         .execute(params![id.job, id.endpoint, now, lane.id])?;
-    lane.refresh(step.db)?;
+    lane.refresh(step.db, step.now.wall)?;
     step.changes.delivery();
     Ok(())
 }

@@ -36,12 +36,13 @@ end
 -- Decides anew when a claim should look at a lane: when its first delivery
 -- can be claimed, its rest is over and its turn has come. A lane with nothing
 -- pending goes, but for that of an endpoint that is there, which remembers
--- since when it fails.
+-- since when it fails. A last service that is yet to come was written by a
+-- clock that was wrong.
 local function refresh_lane(lane)
   local first = call('ZRANGE', pending_key(lane), 0, 0, 'WITHSCORES')
   if first[1] then
     local l = call('HMGET', lane_key(lane), 'rest', 'served', 'turn')
-    line_up_lane(lane, math.max(num(first[2]), num(l[1]), num(l[2])), l[3])
+    line_up_lane(lane, math.max(num(first[2]), num(l[1]), math.min(num(l[2]), now)), l[3])
     return
   end
   call('ZREM', OUT_LANES, lane)
