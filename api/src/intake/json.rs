@@ -199,7 +199,8 @@ mod tests {
             let body = format!(r#"{{"{key}":{nested}}}"#);
             assert!(parse(body.as_bytes()).is_err(), "{key}");
         }
-        let job = parse(format!(r#"{{"images":[],"metadata":{{"a":{nested}}}}}"#).as_bytes());
+        let job =
+            parse::<JsonJob>(format!(r#"{{"images":[],"metadata":{{"a":{nested}}}}}"#).as_bytes());
         let metadata = job.unwrap().metadata.unwrap();
         assert!(parse_metadata(metadata.get()).unwrap_err().contains("recursion"));
     }
