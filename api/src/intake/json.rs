@@ -197,7 +197,7 @@ mod tests {
         let nested = format!("{}{}", "[".repeat(200), "]".repeat(200));
         for key in ["images", "top_k"] {
             let body = format!(r#"{{"{key}":{nested}}}"#);
-            assert!(parse(body.as_bytes()).is_err(), "{key}");
+            assert!(parse::<JsonJob>(body.as_bytes()).is_err(), "{key}");
         }
         let job =
             parse::<JsonJob>(format!(r#"{{"images":[],"metadata":{{"a":{nested}}}}}"#).as_bytes());

@@ -127,6 +127,8 @@ impl Fleet {
             ("AISLE_DATA", data.display().to_string()),
             ("AISLE_MODELS", models.display().to_string()),
             ("AISLE_THREADS", "1".to_owned()),
+            ("AISLE_MIN_FREE_MIB", "0".to_owned()),
+            ("AISLE_BALLAST_MIB", "0".to_owned()),
         ];
         environment.extend(plan.settings.iter().cloned());
         Self {
@@ -162,7 +164,7 @@ impl Fleet {
         let file = File::create(&log).expect("a log file");
         let listen = match role {
             Role::Api | Role::Serve => "AISLE_LISTEN",
-            Role::Worker => "AISLE_METRICS_LISTEN",
+            Role::Worker => "AISLE_ADMIN_LISTEN",
         };
         let child = Command::new(binary())
             .arg(role.command())

@@ -56,7 +56,7 @@ async fn a_worker_that_drains_is_alive_but_not_ready_and_hands_back_what_it_wait
     let host = silent.local_addr().unwrap();
     let watched = format!("127.0.0.1:{}", free_port());
     let settings = [
-        ("AISLE_METRICS_LISTEN", watched.as_str()),
+        ("AISLE_ADMIN_LISTEN", watched.as_str()),
         ("AISLE_DANGER_ALLOW_PRIVATE_NETWORKS", "true"),
         ("AISLE_MAX_ATTEMPTS", "1"),
     ];

@@ -14,7 +14,7 @@ async fn a_worker_whose_store_is_frozen_is_told_from_one_that_works() {
     let watched = format!("127.0.0.1:{}", free_port());
     let seconds = LIVENESS.as_secs().to_string();
     let settings =
-        [("AISLE_METRICS_LISTEN", watched.as_str()), ("AISLE_LIVENESS_SECONDS", seconds.as_str())];
+        [("AISLE_ADMIN_LISTEN", watched.as_str()), ("AISLE_LIVENESS_SECONDS", seconds.as_str())];
     let mut service = Service::tiny(Backend::Redis, Processes::Apart, &settings).await;
     let base = format!("http://{watched}/");
     let client = service.client.clone();
