@@ -31,6 +31,9 @@ pub(crate) enum Command {
     Openapi,
     /// Ask a running aisle whether it is well; exits 0 if so.
     Health(HealthArgs),
+    /// Decode images for the worker that started this process.
+    #[command(hide = true)]
+    Decoder,
 }
 
 /// What to classify, and how to answer.

@@ -24,6 +24,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Models(args) => models::run(args),
         Command::Openapi => openapi::run(),
         Command::Health(args) => wait_for(health::run(&args)),
+        Command::Decoder => aisle_worker::decoder::run_child().context("the decoder"),
     }
 }
 

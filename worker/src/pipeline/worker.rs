@@ -28,6 +28,7 @@ use super::postprocess;
 use super::prepare::Prepare;
 use super::record::Recorder;
 use super::work::Expected;
+use crate::decoder::Decoder;
 use crate::error::WorkerError;
 use crate::loaded::{LoadedModel, Network};
 use crate::model::Catalog;
@@ -44,6 +45,7 @@ pub struct Worker {
     settings: WorkerSettings,
     card: WorkerCard,
     models: Vec<(LoadedModel, Network)>,
+    decoder: Arc<Decoder>,
 }
 
 /// What the pipelines of all models share.
@@ -59,12 +61,12 @@ struct Shared {
 }
 
 impl Worker {
-    /// Loads every model and runs each batch size once. Takes seconds and
-    /// blocks.
+    /// Starts the decoders, loads every model and runs each batch size once.
+    /// Takes seconds and blocks.
     ///
     /// # Errors
-    /// When ONNX Runtime cannot be used, when there is no model, or when any
-    /// model cannot be used: a worker does not start with less than it was
+    /// When ONNX Runtime cannot be used, when images cannot be decoded, when
+    /// there is no model, or when any model cannot be used: a worker does not start with less than it was
     /// given.
     pub fn load(settings: WorkerSettings) -> Result<Self, WorkerError> {
         let catalog = Catalog::open(&settings.models)?;
@@ -75,6 +77,8 @@ impl Worker {
             return Err(WorkerError::NoModels(settings.models));
         }
         let environment = environment(&settings.ort_lib)?;
+        let limits = settings.image_limits.clone();
+        let decoder = Decoder::start(&settings.decoder, limits, settings.threads)?;
         let session = SessionSettings {
             provider: settings.provider,
             threads: settings.threads,
@@ -91,7 +95,7 @@ impl Worker {
             started_at: Timestamp::now(),
             models: cards,
         };
-        Ok(Self { settings, card, models })
+        Ok(Self { settings, card, models, decoder: Arc::new(decoder) })
     }
 
     /// What the worker announces.
@@ -113,7 +117,7 @@ impl Worker {
         fetcher: Arc<Fetcher>,
         shutdown: CancellationToken,
     ) -> Result<(), WorkerError> {
-        let Self { settings, card, models } = self;
+        let Self { settings, card, models, decoder } = self;
         let held = Arc::new(Held::default());
         let over = CancellationToken::new();
         // Should this future be dropped, its tasks stop too.
@@ -154,7 +158,7 @@ impl Worker {
             },
             prepare: Prepare {
                 processors: Arc::new(Semaphore::new(settings.threads.get())),
-                limits: Arc::new(settings.image_limits.clone()),
+                decoder,
                 shutdown: stop.clone(),
             },
             record,
