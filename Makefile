@@ -53,8 +53,9 @@ openapi: ## Rewrite openapi/openapi.json from the code
 	mv openapi/openapi.json.new openapi/openapi.json
 
 .PHONY: bench
-bench: setup-tests ## Measure throughput and latency against a bare loop, on both stores
+bench: setup-tests ## Measure throughput and latency against a bare loop, and decoding apart
 	cargo build --release --locked --package aisle-cli
+	cargo bench --locked --package aisle-tests --bench decoder
 	cargo bench --locked --package aisle-tests --bench end_to_end
 
 .PHONY: chaos

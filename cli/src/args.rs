@@ -41,6 +41,9 @@ pub(crate) enum Command {
     Intake(IntakeArgs),
     /// Pause or resume the queue: paused, no image is handed to any worker.
     Queue(QueueArgs),
+    /// Decode images for the worker that started this process.
+    #[command(hide = true)]
+    Decoder,
 }
 
 /// What to do with the intake.

@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod decoder;
 mod models;
 mod ort_lib;
 mod output;

@@ -22,6 +22,7 @@ use aisle_tests::pictures::{Colour, picture};
 use aisle_tests::places::{files_below, runtime_library, shared_folder};
 use aisle_tests::service::{Processes, Service};
 use aisle_tests::tiny_model;
+use aisle_worker::decoder::{DecoderSettings, Isolation};
 use aisle_worker::{Classifier, ClassifierSettings};
 use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
@@ -105,7 +106,8 @@ struct Bare(Classifier);
 impl Bare {
     fn load(subject: &Subject) -> Self {
         let models = subject.models.join(subject.model);
-        let settings = ClassifierSettings::new(models, runtime_library());
+        let decoder = DecoderSettings::new(Isolation::Here);
+        let settings = ClassifierSettings::new(models, runtime_library(), decoder);
         Self(Classifier::load(&settings).expect("a network"))
     }
 

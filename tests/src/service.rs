@@ -313,6 +313,16 @@ impl Service {
         ready.status().is_success() && served
     }
 
+    /// The process id of the first process of that command.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn process(&self, command: &str) -> u32 {
+        let running = self.running.iter().find(|(name, _)| *name == command);
+        running.unwrap_or_else(|| panic!("no {command} is running")).1.id()
+    }
+
     /// A path's URL.
     #[must_use]
     pub fn url(&self, path: &str) -> String {

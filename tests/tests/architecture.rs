@@ -25,11 +25,13 @@ const MAY_USE: [(&str, &[&str]); 6] = [
 
 /// Foreign crates by the start of their name, and the only crates of the
 /// workspace that may use them.
-const ONLY_IN: [(&str, &[&str]); 10] = [
+const ONLY_IN: [(&str, &[&str]); 12] = [
     ("actix", &["api", "cli", "tests"]),
     ("utoipa", &["api", "openapi"]),
     ("ort", &["worker"]),
     ("ndarray", &["worker"]),
+    ("landlock", &["worker"]),
+    ("seccompiler", &["worker"]),
     ("rusqlite", &["shared", "tests"]),
     ("redis", &["shared", "tests"]),
     ("deadpool", &["shared", "tests"]),

@@ -13,13 +13,14 @@ use aisle_shared::domain::{
 use aisle_shared::image_probe::ImageLimits;
 use bytes::Bytes;
 
+use crate::decoder::{Decoder, DecoderSettings, Framed, Refusal};
 use crate::error::WorkerError;
 use crate::loaded::{LoadedModel, Network};
 use crate::model::Catalog;
 use crate::runtime::environment;
 use crate::session::{Provider, SessionSettings};
 use crate::settings::default_threads;
-use crate::stage::milliseconds;
+use crate::stage::{in_milliseconds, milliseconds};
 
 /// How a classifier is set up.
 #[derive(Debug, Clone)]
@@ -38,12 +39,14 @@ pub struct ClassifierSettings {
     pub max_batch: NonZeroUsize,
     /// Limits that hold before an image is decoded.
     pub image_limits: ImageLimits,
+    /// How images are decoded.
+    pub decoder: DecoderSettings,
 }
 
 impl ClassifierSettings {
     /// The defaults for a models' folder and a library.
     #[must_use]
-    pub fn new(models: PathBuf, ort_lib: PathBuf) -> Self {
+    pub fn new(models: PathBuf, ort_lib: PathBuf, decoder: DecoderSettings) -> Self {
         Self {
             models,
             model: None,
@@ -52,6 +55,7 @@ impl ClassifierSettings {
             threads: default_threads(),
             max_batch: crate::settings::DEFAULT_MAX_BATCH,
             image_limits: ImageLimits::default(),
+            decoder,
         }
     }
 }
@@ -62,7 +66,7 @@ pub struct Classifier {
     model: LoadedModel,
     network: Network,
     threads: NonZeroUsize,
-    image_limits: ImageLimits,
+    decoder: Decoder,
 }
 
 /// An image on its way to the network.
@@ -76,8 +80,8 @@ impl Classifier {
     /// Loads the model and warms it up.
     ///
     /// # Errors
-    /// When ONNX Runtime or the model cannot be used, or it is not clear
-    /// which model is meant.
+    /// When ONNX Runtime, the model or the decoder cannot be used, or it is
+    /// not clear which model is meant.
     pub fn load(settings: &ClassifierSettings) -> Result<Self, WorkerError> {
         let catalog = Catalog::open(&settings.models)?;
         let folder = choose(catalog, settings)?;
@@ -88,8 +92,9 @@ impl Classifier {
         };
         let environment = environment(&settings.ort_lib)?;
         let (model, network) = LoadedModel::load(&environment, folder, session)?;
-        let image_limits = settings.image_limits.clone();
-        Ok(Self { model, network, threads: settings.threads, image_limits })
+        let limits = settings.image_limits.clone();
+        let decoder = Decoder::start(&settings.decoder, limits, settings.threads)?;
+        Ok(Self { model, network, threads: settings.threads, decoder })
     }
 
     /// The model as a worker would announce it.
@@ -149,14 +154,20 @@ impl Classifier {
     }
 
     fn prepare_one(&self, bytes: &Bytes) -> Result<Prepared, ItemError> {
+        let framed = self.decoder.frame(bytes, self.model.preprocessor().framing());
+        let Framed { pixels, info, decoding, resizing } =
+            framed.map_err(|refusal| match refusal {
+                Refusal::Image(error) => error,
+                Refusal::Unavailable(_) => ItemError::new(ErrorCode::Internal, refusal.to_string()),
+            })?;
         let start = Instant::now();
-        let decoded = crate::decode::decode(bytes, &self.image_limits)?;
-        let decode_ms = milliseconds(start);
-        let start = Instant::now();
-        let tensor = self.model.preprocessor().run(&decoded.pixels);
-        let preprocess_ms = milliseconds(start);
-        let timings = StageTimings { decode_ms, preprocess_ms, ..StageTimings::default() };
-        Ok(Prepared { tensor, image: decoded.info, timings })
+        let tensor = self.model.preprocessor().tensor(&pixels);
+        let timings = StageTimings {
+            decode_ms: in_milliseconds(decoding),
+            preprocess_ms: in_milliseconds(resizing + start.elapsed()),
+            ..StageTimings::default()
+        };
+        Ok(Prepared { tensor, image: info, timings })
     }
 
     fn run(

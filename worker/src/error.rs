@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use aisle_shared::domain::{ItemError, ModelName};
 
+use crate::decoder::StartError;
 use crate::model::{Broken, FolderError};
 use crate::runtime::RuntimeError;
 use crate::session::SessionError;
@@ -14,6 +15,9 @@ pub enum WorkerError {
     /// ONNX Runtime cannot be used.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
+    /// Images cannot be decoded.
+    #[error(transparent)]
+    Decoder(#[from] StartError),
     /// The models' folder cannot be listed.
     #[error(transparent)]
     Folder(#[from] FolderError),

@@ -5,6 +5,7 @@
 //! image's fault costs another item, anything here knows which store it has.
 
 pub mod decode;
+pub mod decoder;
 pub mod model;
 pub mod preprocess;
 

@@ -32,7 +32,7 @@ impl LoadedModel {
         let session = Session::load(environment, &folder, settings)
             .map_err(|source| WorkerError::Session { model: folder.name.clone(), source })?;
         let postprocessor = Postprocessor::new(&folder);
-        let preprocessor = Preprocessor::new(folder.preprocessing);
+        let preprocessor = Preprocessor::new(&folder.preprocessing);
         let card = ModelCard {
             name: folder.name,
             version: folder.version,

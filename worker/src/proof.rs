@@ -5,9 +5,9 @@ use std::io::Cursor;
 use std::time::Instant;
 
 use aisle_shared::domain::{ErrorCode, ItemError};
-use aisle_shared::image_probe::ImageLimits;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 
+use crate::decoder::{Decoder, Refusal};
 use crate::error::WorkerError;
 use crate::loaded::{LoadedModel, Network};
 
@@ -22,10 +22,10 @@ const SIDES: (u32, u32) = (97, 61);
 pub(crate) fn prove(
     model: &LoadedModel,
     network: &mut Network,
-    limits: &ImageLimits,
+    decoder: &Decoder,
 ) -> Result<(), WorkerError> {
     let start = Instant::now();
-    let best = classify(model, network, limits)
+    let best = classify(model, network, decoder)
         .map_err(|source| WorkerError::Unproven { model: model.card().name.clone(), source })?;
     let elapsed_ms = start.elapsed().as_secs_f64() * 1_000.0;
     tracing::info!(model = %model.card().name, best, elapsed_ms, "the model works");
@@ -36,10 +36,15 @@ pub(crate) fn prove(
 fn classify(
     model: &LoadedModel,
     network: &mut Network,
-    limits: &ImageLimits,
+    decoder: &Decoder,
 ) -> Result<String, ItemError> {
-    let decoded = crate::decode::decode(&picture()?, limits)?;
-    let tensor = model.preprocessor().run(&decoded.pixels);
+    let preprocessor = model.preprocessor();
+    let framed =
+        decoder.frame(&picture()?, preprocessor.framing()).map_err(|refusal| match refusal {
+            Refusal::Image(error) => error,
+            Refusal::Unavailable(detail) => ItemError::new(ErrorCode::Internal, detail),
+        })?;
+    let tensor = preprocessor.tensor(&framed.pixels);
     let logits = network.run(&[&tensor]).into_iter().next();
     let unsound = || ItemError::new(ErrorCode::InferenceFailed, "the network has no sound answer");
     let ranking = model.postprocessor().rank(&logits.ok_or_else(unsound)??, 1)?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aisle_shared::image_probe::ImageLimits;
 
+use crate::decoder::DecoderSettings;
 use crate::session::Provider;
 
 /// Images in a batch at most, unless set otherwise.
@@ -51,12 +52,14 @@ pub struct WorkerSettings {
     pub backoff: Backoff,
     /// Limits that hold before an image is decoded.
     pub image_limits: ImageLimits,
+    /// How images are decoded.
+    pub decoder: DecoderSettings,
 }
 
 impl WorkerSettings {
     /// The defaults for a models' folder and a library.
     #[must_use]
-    pub fn new(models: PathBuf, ort_lib: PathBuf) -> Self {
+    pub fn new(models: PathBuf, ort_lib: PathBuf, decoder: DecoderSettings) -> Self {
         Self {
             models,
             ort_lib,
@@ -74,6 +77,7 @@ impl WorkerSettings {
             grace: Duration::from_secs(20),
             backoff: Backoff::default(),
             image_limits: ImageLimits::default(),
+            decoder,
         }
     }
 }

@@ -102,6 +102,7 @@ impl From<ItemError> for Problem {
             ErrorCode::UrlNotAllowed => Code::UrlNotAllowed,
             // What only a worker can find out never refuses a request.
             ErrorCode::DecodeTimeout
+            | ErrorCode::DecodeCrashed
             | ErrorCode::UrlUnreachable
             | ErrorCode::UrlRefused
             | ErrorCode::BlobMissing

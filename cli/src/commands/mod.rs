@@ -29,6 +29,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Health(args) => wait_for(health::run(&args)),
         Command::Intake(args) => wait_for(switch::intake(args)),
         Command::Queue(args) => wait_for(switch::queue(args)),
+        Command::Decoder => aisle_worker::decoder::run_child().context("the decoder"),
     }
 }
 

@@ -54,7 +54,7 @@ fn ready(model: ModelFolder) -> Listed {
         name: model.name.to_string(),
         version: model.version,
         labels: model.taxonomy.labels().len(),
-        input_size: Preprocessor::new(model.preprocessing).output_size(),
+        input_size: Preprocessor::new(&model.preprocessing).output_size(),
     }
 }
 

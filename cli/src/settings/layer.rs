@@ -120,6 +120,19 @@ pub(crate) struct Layer {
     #[arg(value_parser = GivenParser, default_value = "2")]
     pub(crate) batch_wait_ms: Option<Given>,
 
+    /// Seconds that an image may take to be decoded, 1 to 30; then it fails
+    /// with `decode_timeout`.
+    #[arg(long, env = "AISLE_DECODE_TIMEOUT_SECONDS", value_name = "NUMBER")]
+    #[arg(value_parser = GivenParser, default_value = "5", hide_short_help = true)]
+    pub(crate) decode_timeout_seconds: Option<Given>,
+
+    /// Mebibytes that images may take together while they are decoded, 512 or
+    /// more; what does not fit waits. Without it, half of the memory that
+    /// this process may use.
+    #[arg(long, env = "AISLE_DECODE_MEMORY_MIB", value_name = "NUMBER")]
+    #[arg(value_parser = GivenParser, hide_short_help = true)]
+    pub(crate) decode_memory_mib: Option<Given>,
+
     /// Seconds after which an image of a worker that died is given to
     /// another, 5 to 3600. A living worker renews its leases in time.
     #[arg(long, env = "AISLE_LEASE_SECONDS", value_name = "NUMBER", hide_short_help = true)]
@@ -267,7 +280,7 @@ impl Layer {
         stronger_of! {
             listen auth tls_cert tls_key store data models default_model ort_lib blobs secret_key secret_key_file
             webhooks provider threads max_batch
-            batch_wait_ms lease_seconds retention_hours max_attempts max_queue_items
+            batch_wait_ms decode_timeout_seconds decode_memory_mib lease_seconds retention_hours max_attempts max_queue_items
             max_tenant_items max_waiting_mib rate_per_minute upload_seconds min_free_mib
             ballast_mib grace_seconds liveness_seconds
             admin_listen log_format log otlp_endpoint otlp_sample_percent danger_open

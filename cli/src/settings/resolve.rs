@@ -65,6 +65,8 @@ pub(crate) struct Settings {
     pub(crate) threads: Option<NonZeroUsize>,
     pub(crate) max_batch: NonZeroUsize,
     pub(crate) batch_wait: Duration,
+    pub(crate) decode_timeout: Duration,
+    pub(crate) decode_memory: Option<u64>,
     pub(crate) lease: Duration,
     pub(crate) retention: Duration,
     pub(crate) max_attempts: u32,
@@ -139,6 +141,8 @@ impl Settings {
         let threads = read!(threads, values::within(1..=1024));
         let max_batch = read!(max_batch, values::within(1..=256));
         let batch_wait_ms = read!(batch_wait_ms, values::within(0..=1000));
+        let decode_timeout_seconds = read!(decode_timeout_seconds, values::within(1..=30));
+        let decode_memory_mib = read!(decode_memory_mib, values::within(512..=16_777_216_u64));
         let lease_seconds = read!(lease_seconds, values::within(5..=3600));
         let retention_hours = read!(retention_hours, values::within(1..=8760));
         let max_attempts = read!(max_attempts, values::within(1..=20));
@@ -190,6 +194,8 @@ impl Settings {
             threads: threads.and_then(NonZeroUsize::new),
             max_batch: NonZeroUsize::new(max_batch?)?,
             batch_wait: Duration::from_millis(batch_wait_ms?),
+            decode_timeout: Duration::from_secs(decode_timeout_seconds?),
+            decode_memory: decode_memory_mib.map(|mib| mib << 20),
             lease: Duration::from_secs(lease_seconds?),
             retention: Duration::from_secs(3600 * retention_hours?),
             max_attempts: max_attempts?,

@@ -109,6 +109,8 @@ pub enum ErrorCode {
     TooManyPixels,
     /// The decoder needed too long.
     DecodeTimeout,
+    /// The decoder died of this image, twice.
+    DecodeCrashed,
     /// The URL breaks the address policy or is no URL.
     UrlNotAllowed,
     /// The URL's host does not exist or could not be reached in time.
@@ -137,6 +139,7 @@ impl ErrorCode {
             Self::TooLarge => "too_large",
             Self::TooManyPixels => "too_many_pixels",
             Self::DecodeTimeout => "decode_timeout",
+            Self::DecodeCrashed => "decode_crashed",
             Self::UrlNotAllowed => "url_not_allowed",
             Self::UrlUnreachable => "url_unreachable",
             Self::UrlRefused => "url_refused",

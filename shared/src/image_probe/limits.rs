@@ -1,9 +1,11 @@
 //! Limits that hold before any pixel is decoded.
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::{ErrorCode, ItemError};
 
 /// Limits that hold before any pixel is decoded.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ImageLimits {
     /// Encoded bytes at most.
     pub max_bytes: u64,

@@ -133,6 +133,8 @@ metrics! {
         "Time to read an image's bytes, by model.";
     DECODE_SECONDS = "aisle_decode_seconds", Kind::Histogram(STAGE),
         "Time to decode an image, by model.";
+    DECODERS_REPLACED_TOTAL = "aisle_decoders_replaced_total", Kind::Counter,
+        "Decoder processes that were replaced, by reason: crash, timeout or recycled.";
     PREPROCESS_SECONDS = "aisle_preprocess_seconds", Kind::Histogram(STAGE),
         "Time to resize and normalise an image, by model.";
     BATCH_WAIT_SECONDS = "aisle_batch_wait_seconds", Kind::Histogram(STAGE),

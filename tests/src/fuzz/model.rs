@@ -51,7 +51,7 @@ pub fn model_folder(bytes: &[u8]) {
     };
     assert!(!model.taxonomy.labels().is_empty());
     assert!(model.temperature.is_finite() && model.temperature > 0.0);
-    let preprocessor = Preprocessor::new(model.preprocessing);
+    let preprocessor = Preprocessor::new(&model.preprocessing);
     let [height, width] = preprocessor.output_size();
     assert!(height > 0 && width > 0 && height.max(width) <= MAX_SIDE, "{height} × {width}");
     if height.max(width) > WORTH_RUNNING {

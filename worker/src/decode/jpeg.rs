@@ -32,6 +32,8 @@ pub(super) fn decode(bytes: &[u8], allowance: u64) -> Result<(RgbImage, Orientat
 fn item_error(error: &JpegError) -> ItemError {
     let code = match error {
         JpegError::UnexpectedEof => ErrorCode::Truncated,
+        // Too many scans, which the decoder counts in several places.
+        JpegError::LimitExceeded { what, .. } if what.contains("scan") => ErrorCode::Undecodable,
         JpegError::LimitExceeded { .. } => ErrorCode::TooManyPixels,
         JpegError::InvalidMarker(_)
         | JpegError::UnexpectedMarker(_)

@@ -18,8 +18,11 @@ use aisle_shared::image_probe::{ImageFormat, ImageLimits, Probed, probe};
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
 
-/// Bytes that decoding an image may take at most, whatever its size.
+/// Bytes that a decoder may take at most, whatever the size of the image.
 const MAX_ALLOWANCE: u64 = 256 << 20;
+
+/// The same for JPEG.
+const MAX_JPEG_ALLOWANCE: u64 = 640 << 20;
 
 /// A decoded image: upright, 8 bits for each of red, green and blue.
 #[derive(Debug, Clone)]
@@ -59,11 +62,22 @@ fn decode_as(probed: Probed, bytes: &[u8]) -> Result<(RgbImage, Orientation), It
     }
 }
 
-/// Bytes that decoding this image may take: eight for each pixel and some
-/// room for tables.
+/// Bytes that decoding this image may take in all: the decoder's allowance and
+/// a copy of the pixels as RGB.
+pub(crate) fn need(probed: Probed) -> u64 {
+    allowance(probed) + 3 * u64::from(probed.width) * u64::from(probed.height)
+}
+
+/// Bytes that a decoder may take for this image: so many for each pixel and
+/// some room for tables.
 fn allowance(probed: Probed) -> u64 {
+    let (each, most) = match probed.format {
+        // Progressive: every coefficient, every plane and the pixels at once.
+        ImageFormat::Jpeg => (13, MAX_JPEG_ALLOWANCE),
+        ImageFormat::Png | ImageFormat::WebP | ImageFormat::Gif => (8, MAX_ALLOWANCE),
+    };
     let pixels = u64::from(probed.width) * u64::from(probed.height);
-    (8 * pixels + (32 << 20)).min(MAX_ALLOWANCE)
+    (each * pixels + (32 << 20)).min(most)
 }
 
 fn upright(pixels: RgbImage, orientation: Orientation) -> RgbImage {

@@ -29,6 +29,11 @@ pub(super) fn gif(bytes: &[u8], allowance: u64) -> Pixels {
 
 fn finish(mut decoder: impl ImageDecoder, allowance: u64) -> Pixels {
     decoder.set_limits(limits(allowance)).map_err(|e| item_error(&e))?;
+    // What is decoded into counts too, and the limits above leave it out.
+    if decoder.total_bytes() > allowance {
+        let detail = "the image takes more memory than one of its size may";
+        return Err(ItemError::new(ErrorCode::TooManyPixels, detail));
+    }
     // Orientation is a hint: an image whose hint is broken is shown as stored.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let image = DynamicImage::from_decoder(decoder).map_err(|e| item_error(&e))?;

@@ -181,8 +181,10 @@ fn noise_behind_a_jpeg_header_is_an_error_and_no_panic() {
 }
 
 #[test]
-fn an_allowance_grows_with_the_image_up_to_a_quarter_gigabyte() {
-    let probed = |side| Probed { format: ImageFormat::Png, width: side, height: side };
-    assert_eq!(allowance(probed(1000)), 8_000_000 + (32 << 20));
-    assert_eq!(allowance(probed(7000)), MAX_ALLOWANCE);
+fn an_allowance_grows_with_the_image_up_to_its_formats_most() {
+    let probed = |format, side| Probed { format, width: side, height: side };
+    assert_eq!(allowance(probed(ImageFormat::Png, 1000)), 8_000_000 + (32 << 20));
+    assert_eq!(allowance(probed(ImageFormat::Png, 7000)), MAX_ALLOWANCE);
+    assert_eq!(allowance(probed(ImageFormat::Jpeg, 1000)), 13_000_000 + (32 << 20));
+    assert_eq!(allowance(probed(ImageFormat::Jpeg, 7070)), MAX_JPEG_ALLOWANCE);
 }

@@ -2,7 +2,7 @@
 //! sees it. The order is fixed: convert to RGB, resize, crop the centre,
 //! rescale, normalise, channels first.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::KeyProblem;
 use super::processors::{Defaults, defaults};
@@ -29,7 +29,7 @@ pub struct Preprocessing {
 }
 
 /// Resizing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resize {
     /// To what size.
     pub to: ResizeTo,
@@ -38,7 +38,7 @@ pub struct Resize {
 }
 
 /// Cutting out the centre; black where the image is smaller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Crop {
     /// The size that is left.
     pub size: Extent,
@@ -47,7 +47,7 @@ pub struct Crop {
 }
 
 /// How half a pixel of margin is rounded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CropRounding {
     /// Down, as `transformers` does.
     Down,

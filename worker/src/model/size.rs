@@ -2,7 +2,7 @@
 //! the rules that turn an image's size into its resized one. The rules are
 //! those of the `transformers` image processors, rounding included.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::KeyProblem;
 
@@ -12,7 +12,7 @@ use super::error::KeyProblem;
 const MAX_SIDE: u32 = 4_096;
 
 /// Height and width in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extent {
     /// Pixels from top to bottom.
     pub height: u32,
@@ -50,8 +50,8 @@ impl Extent {
 }
 
 /// How pixels are resampled; each as Pillow's filter of that name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "u8")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
 pub enum Filter {
     /// The pixel under the centre, without antialiasing.
     Nearest,
@@ -84,8 +84,21 @@ impl TryFrom<u8> for Filter {
     }
 }
 
+impl From<Filter> for u8 {
+    fn from(filter: Filter) -> Self {
+        match filter {
+            Filter::Nearest => 0,
+            Filter::Lanczos => 1,
+            Filter::Bilinear => 2,
+            Filter::Bicubic => 3,
+            Filter::Box => 4,
+            Filter::Hamming => 5,
+        }
+    }
+}
+
 /// How an image's size becomes its resized one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ResizeTo {
     /// That size, whatever the ratio was.
     Exact(Extent),

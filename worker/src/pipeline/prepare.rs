@@ -1,11 +1,10 @@
-//! The stage that decodes and preprocesses, on as many threads as there are
-//! processors, whatever the number of models.
+//! The stage that decodes and preprocesses, as many images at once as there
+//! are processors, whatever the number of models.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use aisle_shared::domain::{ImageInfo, ItemError, StageTimings};
-use aisle_shared::image_probe::ImageLimits;
+use aisle_shared::domain::{ImageInfo, StageTimings};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -13,14 +12,15 @@ use super::ending::{Ended, Ending};
 use super::fetch::Fetched;
 use super::metrics::Metrics;
 use super::work::Work;
+use crate::decoder::{Decoder, Refusal};
 use crate::loaded::LoadedModel;
-use crate::stage::milliseconds;
+use crate::stage::in_milliseconds;
 
 /// Decodes and preprocesses; shared by all models.
 #[derive(Debug, Clone)]
 pub(super) struct Prepare {
     pub(super) processors: Arc<Semaphore>,
-    pub(super) limits: Arc<ImageLimits>,
+    pub(super) decoder: Arc<Decoder>,
     pub(super) shutdown: CancellationToken,
 }
 
@@ -51,9 +51,9 @@ impl Prepare {
             return Err(Ended::new(work, Ending::Release));
         }
         let (model, metrics) = (model.clone(), metrics.clone());
-        let limits = Arc::clone(&self.limits);
+        let decoder = Arc::clone(&self.decoder);
         let tensor = tokio::task::spawn_blocking(move || {
-            let tensor = tensor(&bytes, &model, &limits, &metrics);
+            let tensor = tensor(&bytes, &model, &decoder, &metrics);
             drop(processor);
             tensor
         });
@@ -62,7 +62,9 @@ impl Prepare {
                 let timings = StageTimings { fetch_ms, ..timings };
                 Ok(Prepared { work, tensor, image, timings, since: Instant::now() })
             }
-            Ok(Err(error)) => Err(Ended::failed(work, error)),
+            Ok(Err(Refusal::Image(error))) => Err(Ended::failed(work, error)),
+            // Not begun: another worker may have decoders.
+            Ok(Err(Refusal::Unavailable(_))) => Err(Ended::new(work, Ending::Release)),
             Err(error) => {
                 tracing::error!(%error, "preprocessing ended badly");
                 Err(Ended::internal(work, "preprocessing failed"))
@@ -74,17 +76,19 @@ impl Prepare {
 fn tensor(
     bytes: &[u8],
     model: &LoadedModel,
-    limits: &ImageLimits,
+    decoder: &Decoder,
     metrics: &Metrics,
-) -> Result<Tensor, ItemError> {
+) -> Result<Tensor, Refusal> {
+    let framed = decoder.frame(bytes, model.preprocessor().framing())?;
     let start = Instant::now();
-    let decoded = crate::decode::decode(bytes, limits)?;
-    metrics.decoded(start.elapsed());
-    let decode_ms = milliseconds(start);
-    let start = Instant::now();
-    let tensor = model.preprocessor().run(&decoded.pixels);
-    metrics.preprocessed(start.elapsed());
-    let preprocess_ms = milliseconds(start);
-    let timings = StageTimings { decode_ms, preprocess_ms, ..StageTimings::default() };
-    Ok((tensor, decoded.info, timings))
+    let tensor = model.preprocessor().tensor(&framed.pixels);
+    let preprocessing = framed.resizing + start.elapsed();
+    metrics.decoded(framed.decoding);
+    metrics.preprocessed(preprocessing);
+    let timings = StageTimings {
+        decode_ms: in_milliseconds(framed.decoding),
+        preprocess_ms: in_milliseconds(preprocessing),
+        ..StageTimings::default()
+    };
+    Ok((tensor, framed.info, timings))
 }

@@ -29,6 +29,7 @@ use super::postprocess;
 use super::prepare::Prepare;
 use super::record::Recorder;
 use super::work::Expected;
+use crate::decoder::Decoder;
 use crate::error::WorkerError;
 use crate::loaded::{LoadedModel, Network};
 use crate::model::Catalog;
@@ -47,6 +48,7 @@ pub struct Worker {
     card: WorkerCard,
     models: Vec<(LoadedModel, Network)>,
     vitals: Vitals,
+    decoder: Arc<Decoder>,
 }
 
 /// What the pipelines of all models share.
@@ -62,12 +64,13 @@ struct Shared {
 }
 
 impl Worker {
-    /// Loads every model, runs each batch size once and classifies a picture.
+    /// Starts the decoders, loads every model, runs each batch size once and
+    /// classifies a picture.
     /// Takes seconds and blocks.
     ///
     /// # Errors
-    /// When ONNX Runtime cannot be used, when there is no model, or when any
-    /// model cannot be used: a worker does not start with less than it was
+    /// When ONNX Runtime cannot be used, when images cannot be decoded, when
+    /// there is no model, or when any model cannot be used: a worker does not start with less than it was
     /// given.
     pub fn load(settings: WorkerSettings) -> Result<Self, WorkerError> {
         let catalog = Catalog::open(&settings.models)?;
@@ -78,6 +81,8 @@ impl Worker {
             return Err(WorkerError::NoModels(settings.models));
         }
         let environment = environment(&settings.ort_lib)?;
+        let limits = settings.image_limits.clone();
+        let decoder = Decoder::start(&settings.decoder, limits, settings.threads)?;
         let session = SessionSettings {
             provider: settings.provider,
             threads: settings.threads,
@@ -86,7 +91,7 @@ impl Worker {
         let mut models = Vec::with_capacity(catalog.models.len());
         for folder in catalog.models {
             let (model, mut network) = LoadedModel::load(&environment, folder, session)?;
-            prove(&model, &mut network, &settings.image_limits)?;
+            prove(&model, &mut network, &decoder)?;
             models.push((model, network));
         }
         let cards: Vec<ModelCard> = models.iter().map(|(model, _)| model.card().clone()).collect();
@@ -97,7 +102,8 @@ impl Worker {
             models: cards,
         };
         let patience = Patience { claim: settings.liveness, work: settings.item_deadline };
-        Ok(Self { settings, card, models, vitals: Vitals::new(patience) })
+        let decoder = Arc::new(decoder);
+        Ok(Self { settings, card, models, vitals: Vitals::new(patience), decoder })
     }
 
     /// The worker's signs of life, for health checks.
@@ -125,7 +131,7 @@ impl Worker {
         fetcher: Arc<Fetcher>,
         shutdown: CancellationToken,
     ) -> Result<(), WorkerError> {
-        let Self { settings, card, models, vitals } = self;
+        let Self { settings, card, models, vitals, decoder } = self;
         let models: Vec<_> = models
             .into_iter()
             .map(|(model, network)| {
@@ -179,7 +185,7 @@ impl Worker {
             },
             prepare: Prepare {
                 processors: Arc::new(Semaphore::new(settings.threads.get())),
-                limits: Arc::new(settings.image_limits.clone()),
+                decoder,
                 shutdown: stop.clone(),
             },
             record,

@@ -3,7 +3,8 @@
 
 use image::RgbImage;
 
-use crate::model::{CropRounding, Extent, Filter, Preprocessing};
+use super::Framing;
+use crate::model::{CropRounding, Extent, Filter};
 
 /// What to compute for one image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(steps: &Preprocessing, image: &RgbImage) -> Self {
+    pub(super) fn new(steps: &Framing, image: &RgbImage) -> Self {
         let size = Extent { height: image.height(), width: image.width() };
         let (resized, filter) = match steps.resize {
             Some(resize) => (resize.to.apply(size), resize.filter),

@@ -1,5 +1,5 @@
 //! Pillow's antialiased resize on 8-bit RGB, bit for bit: a pass along the
-//! rows, rounded to bytes, then one along the columns, each a weighted sum in
+//! rows, rounded to bytes, and one along the columns, each a weighted sum in
 //! 22-bit fixed point (Pillow, `src/libImaging/Resample.c`).
 //!
 //! Only the window that the crop keeps is computed. Every output pixel has
@@ -21,7 +21,7 @@ pub(super) fn run(image: &RgbImage, plan: &Plan) -> Vec<u8> {
         Some(kernel) => {
             let across = taps(image.width(), plan.resized.width, columns, kernel);
             let down = taps(image.height(), plan.resized.height, rows, kernel);
-            convolve(image, &across, &down)
+            convolve(image, &across, &down, First::of(image, plan.resized))
         }
         None => nearest(image, plan, columns, rows),
     };
@@ -175,38 +175,63 @@ const fn byte(sum: i32) -> u8 {
     }
 }
 
-fn convolve(image: &RgbImage, across: &[Taps], down: &[Taps]) -> Vec<u8> {
-    let row_len = across.len() * 3;
-    if row_len == 0 || down.is_empty() {
-        return Vec::new();
-    }
-    let first = down.first().map_or(0, |taps| taps.first);
-    let end = down.iter().map(Taps::end).max().unwrap_or(first);
-    let rows = along_rows(image, across, first..end);
-    let mut output = Vec::with_capacity(row_len * down.len());
-    let mut sums = vec![0; row_len];
-    for taps in down {
-        sums.fill(1 << (PRECISION - 1));
-        let rows = rows.get((taps.first - first) * row_len..).unwrap_or_default();
-        for (row, weight) in rows.chunks_exact(row_len).zip(&taps.weights) {
-            for (sum, value) in sums.iter_mut().zip(row) {
-                *sum += i32::from(*value) * weight;
-            }
-        }
-        output.extend(sums.iter().copied().map(byte));
-    }
-    output
+/// Which pass comes first decides what is rounded in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum First {
+    Rows,
+    Columns,
 }
 
-/// The pass along the rows, only for those that the pass down the columns reads.
-fn along_rows(image: &RgbImage, across: &[Taps], rows: std::ops::Range<usize>) -> Vec<u8> {
+impl First {
+    /// Pillow's choice since version 13 (its pull request 9549): the columns
+    /// where the height shrinks by more than twice as many pixels as the
+    /// width. The exact bound was measured, on 1,345 sizes.
+    fn of(image: &RgbImage, resized: Extent) -> Self {
+        let lost = |from: u32, to: u32| i64::from(from) - i64::from(to);
+        let height = lost(image.height(), resized.height);
+        let width = lost(image.width(), resized.width);
+        if height > 0 && height > 2 * width { Self::Columns } else { Self::Rows }
+    }
+}
+
+/// Both passes, each only over what the other needs.
+fn convolve(image: &RgbImage, across: &[Taps], down: &[Taps], first: First) -> Vec<u8> {
+    if across.is_empty() || down.is_empty() {
+        return Vec::new();
+    }
     let stride = image.width() as usize * 3;
+    let (columns, rows) = (reach(across), reach(down));
+    match first {
+        First::Rows => {
+            let needed = image.as_raw().get(rows.start * stride..rows.end * stride);
+            let narrow = along_rows(needed.unwrap_or_default(), stride, across, 0);
+            let row_len = across.len() * 3;
+            down_columns(&narrow, row_len, 0..row_len, down, rows.start)
+        }
+        First::Columns => {
+            let needed = columns.start * 3..columns.end * 3;
+            let low = down_columns(image.as_raw(), stride, needed.clone(), down, 0);
+            along_rows(&low, needed.len(), across, columns.start)
+        }
+    }
+}
+
+/// The input that all output pixels together are made from.
+fn reach(taps: &[Taps]) -> std::ops::Range<usize> {
+    let first = taps.first().map_or(0, |taps| taps.first);
+    first..taps.iter().map(Taps::end).max().unwrap_or(first)
+}
+
+/// The pass along rows of `stride` bytes, whose first pixel is number `start`
+/// of the image.
+fn along_rows(bytes: &[u8], stride: usize, across: &[Taps], start: usize) -> Vec<u8> {
+    let rows = bytes.chunks_exact(stride);
     let mut output = Vec::with_capacity(across.len() * 3 * rows.len());
-    for row in image.as_raw().chunks_exact(stride).skip(rows.start).take(rows.len()) {
+    for row in rows {
         let (pixels, _) = row.as_chunks::<3>();
         for taps in across {
             let mut sums = [1_i32 << (PRECISION - 1); 3];
-            let pixels = pixels.get(taps.first..).unwrap_or_default();
+            let pixels = pixels.get(taps.first - start..).unwrap_or_default();
             for (&[r, g, b], weight) in pixels.iter().zip(&taps.weights) {
                 sums[0] += i32::from(r) * weight;
                 sums[1] += i32::from(g) * weight;
@@ -214,6 +239,31 @@ fn along_rows(image: &RgbImage, across: &[Taps], rows: std::ops::Range<usize>) -
             }
             output.extend(sums.map(byte));
         }
+    }
+    output
+}
+
+/// The pass down those bytes of each row of `stride` bytes; the first row is
+/// number `start` of the image.
+fn down_columns(
+    bytes: &[u8],
+    stride: usize,
+    columns: std::ops::Range<usize>,
+    down: &[Taps],
+    start: usize,
+) -> Vec<u8> {
+    let mut output = Vec::with_capacity(columns.len() * down.len());
+    let mut sums = vec![0; columns.len()];
+    for taps in down {
+        sums.fill(1 << (PRECISION - 1));
+        let rows = bytes.get((taps.first - start) * stride..).unwrap_or_default();
+        for (row, weight) in rows.chunks_exact(stride).zip(&taps.weights) {
+            let row = row.get(columns.clone()).unwrap_or_default();
+            for (sum, value) in sums.iter_mut().zip(row) {
+                *sum += i32::from(*value) * weight;
+            }
+        }
+        output.extend(sums.iter().copied().map(byte));
     }
     output
 }

@@ -1,12 +1,19 @@
+use std::path::Path;
+
 use aisle_shared::domain::ErrorCode;
+use aisle_worker::decoder::{DecoderSettings, Isolation};
 use aisle_worker::{Classifier, ClassifierSettings, WorkerError};
 use bytes::Bytes;
 
 use crate::real::Real;
 
 fn classifier(real: &Real, model: &str) -> Classifier {
-    let settings = ClassifierSettings::new(real.models.join(model), real.library.clone());
-    Classifier::load(&settings).unwrap()
+    Classifier::load(&settings(real, &real.models.join(model))).unwrap()
+}
+
+fn settings(real: &Real, models: &Path) -> ClassifierSettings {
+    let decoder = DecoderSettings::new(Isolation::Here);
+    ClassifierSettings::new(models.to_owned(), real.library.clone(), decoder)
 }
 
 /// Best label and score, by `tests/python/reference.py`.
@@ -74,7 +81,7 @@ fn a_bad_image_costs_only_itself() {
 #[test]
 fn more_than_one_model_must_be_chosen_from() {
     let Some(real) = Real::find() else { return };
-    let mut settings = ClassifierSettings::new(real.models.clone(), real.library.clone());
+    let mut settings = settings(&real, &real.models);
     assert!(matches!(Classifier::load(&settings), Err(WorkerError::Ambiguous(_))));
     settings.model = Some("no-such-model".parse().unwrap());
     assert!(matches!(Classifier::load(&settings), Err(WorkerError::UnknownModel { .. })));
@@ -93,6 +100,6 @@ fn a_network_that_does_not_fit_its_labels_is_refused() {
         std::fs::copy(source.join(file), folder.join(file)).unwrap();
     }
     std::fs::write(folder.join("config.json"), r#"{"id2label":{"0":"a","1":"b"}}"#).unwrap();
-    let error = Classifier::load(&ClassifierSettings::new(folder, real.library)).unwrap_err();
+    let error = Classifier::load(&settings(&real, &folder)).unwrap_err();
     assert!(error.to_string().contains("1000 values, and id2label has 2 labels"), "{error}");
 }

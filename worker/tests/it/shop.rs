@@ -12,6 +12,7 @@ use aisle_shared::domain::{
 };
 use aisle_shared::fetch::{FetchPolicy, Fetcher};
 use aisle_shared::store::{Found, SqliteOptions, SqliteStore, Store, StoreLimits, submit};
+use aisle_worker::decoder::{DecoderSettings, Isolation};
 use aisle_worker::{Worker, WorkerError, WorkerSettings};
 use bytes::Bytes;
 use tempfile::TempDir;
@@ -95,7 +96,11 @@ impl Shop {
     }
 
     pub(crate) fn work(&self) -> RunningWorker {
-        let settings = WorkerSettings::new(self.real.models.join(MODEL), self.real.library.clone());
+        let settings = WorkerSettings::new(
+            self.real.models.join(MODEL),
+            self.real.library.clone(),
+            DecoderSettings::new(Isolation::Here),
+        );
         let worker = Worker::load(settings).unwrap();
         let stop = CancellationToken::new();
         let fetcher = Arc::new(Fetcher::new(FetchPolicy::default()).unwrap());

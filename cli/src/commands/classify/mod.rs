@@ -36,7 +36,11 @@ pub(crate) fn run(args: ClassifyArgs) -> anyhow::Result<()> {
         threads: settings.threads.unwrap_or_else(aisle_worker::default_threads),
         max_batch: settings.max_batch,
         image_limits: limits.clone(),
-        ..ClassifierSettings::new(settings.models_folder()?, settings.ort_lib()?)
+        ..ClassifierSettings::new(
+            settings.models_folder()?,
+            settings.ort_lib()?,
+            settings.decoder(),
+        )
     })?;
     let form = if args.json { report::as_json } else { report::as_text };
     let progress = progress(images.len());

@@ -92,7 +92,11 @@ impl Settings {
     /// # Errors
     /// When there is no models folder.
     fn worker(&self) -> anyhow::Result<aisle_worker::WorkerSettings> {
-        let defaults = aisle_worker::WorkerSettings::new(self.models_folder()?, self.ort_lib()?);
+        let defaults = aisle_worker::WorkerSettings::new(
+            self.models_folder()?,
+            self.ort_lib()?,
+            self.decoder(),
+        );
         Ok(aisle_worker::WorkerSettings {
             provider: self.provider,
             threads: self.threads.unwrap_or(defaults.threads),
