@@ -27,6 +27,7 @@ fn a_child_runs_without_privileges_files_or_room_to_grow() {
         let line = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         line.split_whitespace().next().unwrap().to_owned()
     };
+    assert_eq!(read(child, "oom_score_adj").trim(), "500");
     assert_eq!(limit("Max core file size"), "0");
     assert_eq!(limit("Max file size"), "0");
     assert_eq!(limit("Max open files"), "16");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aisle_shared::domain::ErrorCode;
 use aisle_shared::image_probe::ImageLimits;
-use aisle_worker::decoder::{Decoder, DecoderSettings, Program};
+use aisle_worker::decoder::{Decoder, DecoderSettings, Program, Refusal};
 use image::ImageFormat;
 
 use crate::chunks::{encoded, honest};
@@ -168,6 +168,23 @@ fn one_crash_leaves_the_images_beside_it_alone() {
             asked.join().unwrap();
         }
     });
+}
+
+#[test]
+fn without_any_child_an_image_is_put_off_and_the_trouble_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (children, link) = (folder.path().join("children"), folder.path().join("program"));
+    std::os::unix::fs::symlink("/bin/sh", &link).unwrap();
+    let decoder = start(&settings(Program { path: link.clone(), ..noted(&children) }));
+    assert_eq!(decoder.trouble(), None);
+    std::fs::rename(&link, folder.path().join("elsewhere")).unwrap();
+    signal("-KILL", notes(&children)[0]);
+    let refusal = decoder.frame(&picture(), &FRAMING).expect_err("no child");
+    assert!(matches!(refusal, Refusal::Unavailable(_)), "{refusal}");
+    assert!(decoder.trouble().is_some_and(|trouble| trouble.contains("cannot be started")));
+    std::fs::rename(folder.path().join("elsewhere"), &link).unwrap();
+    assert_eq!(seen(&decoder, &picture()), Ok((40, 30)));
+    assert_eq!(decoder.trouble(), None);
 }
 
 #[test]

@@ -21,6 +21,10 @@ const SLACK: u64 = 48 << 20;
 /// but a parent may be dead.
 const CPU_SECONDS: u64 = 10;
 
+/// Where a machine runs out of memory, its kernel ends a decoder before a
+/// worker (proc(5), `oom_score_adj`).
+const FIRST_TO_GO: &str = "500";
+
 /// Files open at once at most.
 const FILES: u64 = 16;
 
@@ -39,11 +43,14 @@ pub(super) struct Confined {
 /// When a limit cannot be set, which every kernel can.
 pub(super) fn confine() -> io::Result<Confined> {
     let base = address_space()?;
+    let mut lacking = Vec::new();
+    if let Err(error) = fs::write("/proc/self/oom_score_adj", FIRST_TO_GO) {
+        lacking.push(format!("oom_score_adj: {error}"));
+    }
     limit(Resource::Core, 0, Some(0))?;
     limit(Resource::Fsize, 0, Some(0))?;
     limit(Resource::Nofile, FILES, Some(FILES))?;
     set_no_new_privs(true)?;
-    let mut lacking = Vec::new();
     match landlock() {
         Ok(RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced) => {}
         Ok(RulesetStatus::NotEnforced) => lacking.push("landlock: the kernel has none".to_owned()),

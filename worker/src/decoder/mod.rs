@@ -142,6 +142,12 @@ impl Decoder {
             None => Ok(frame_here(bytes, &self.limits, framing)?),
         }
     }
+
+    /// Why images cannot be decoded now: the last child could not be started.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.pool.as_ref().and_then(Pool::trouble)
+    }
 }
 
 /// Decodes and cuts in this process.

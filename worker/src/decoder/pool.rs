@@ -38,6 +38,8 @@ pub(super) struct Pool {
     timeout: Duration,
     budget: Budget,
     idle: Mutex<Vec<Process>>,
+    /// Why the last attempt to start a child failed, if it did.
+    trouble: Mutex<Option<String>>,
 }
 
 impl Pool {
@@ -56,7 +58,9 @@ impl Pool {
             tracing::warn!(%lacking, "decoders run without a part of their confinement");
         }
         tracing::info!(children = idle.len(), "decoders are ready");
-        Ok(Self { program, timeout, budget: Budget::new(memory), idle: Mutex::new(idle) })
+        let budget = Budget::new(memory);
+        let (idle, trouble) = (Mutex::new(idle), Mutex::default());
+        Ok(Self { program, timeout, budget, idle, trouble })
     }
 
     pub(super) fn frame(
@@ -130,9 +134,13 @@ impl Pool {
         let mut failures = 0;
         loop {
             let error = match Process::start(&self.program) {
-                Ok(process) => return Ok(process),
+                Ok(process) => {
+                    *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                    return Ok(process);
+                }
                 Err(error) => error,
             };
+            *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
             failures += 1;
             tracing::error!(%error, failures, "a decoder cannot be started");
             if failures >= STARTS {
@@ -140,6 +148,11 @@ impl Pool {
             }
             std::thread::park_timeout(TROUBLE.after(failures, rand::random()));
         }
+    }
+
+    /// Why no child can be started now.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Keeps a child for the next image, unless it has seen enough.

@@ -149,7 +149,12 @@ impl Worker {
         // Should this future be dropped, its tasks stop too.
         let _over = over.clone().drop_guard();
         let upkeep = TaskTracker::new();
-        upkeep.spawn(announce::run(Arc::clone(&store), card.clone(), over.clone()));
+        upkeep.spawn(announce::run(
+            Arc::clone(&store),
+            card.clone(),
+            Arc::clone(&decoder),
+            over.clone(),
+        ));
         let heartbeat = Heartbeat {
             worker: card.id.clone(),
             store: Arc::clone(&store),

@@ -6,7 +6,7 @@
 local worker, model, lease, canceled = ARGV[2], ARGV[3], num(ARGV[4]), ARGV[5]
 local wanted = #ARGV - 5
 local claimed = {}
-if call('HEXISTS', META, 'paused') == 1 then return claimed end
+if call('HEXISTS', META, 'paused') == 1 then return with_endings(claimed) end
 
 local due = call('ZRANGE', DELAYED, '-inf', now, 'BYSCORE', 'LIMIT', 0, 100)
 for _, item in ipairs(due) do
