@@ -203,13 +203,21 @@ impl Service {
         let child = Command::new(binary())
             .arg(command)
             .current_dir(repository())
-            .envs(self.environment.iter().map(|(name, value)| (*name, value.as_str())))
+            .envs(self.environment_of(command))
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a log file"))
             .stderr(log)
             .spawn()
             .unwrap_or_else(|error| panic!("{}: {error}", binary().display()));
         self.running.push((command, child));
+    }
+
+    /// One process listens at the administrators' address: where they are
+    /// apart, the worker, which has no other.
+    fn environment_of(&self, command: &str) -> impl Iterator<Item = (&str, &str)> {
+        let shared = |name: &str| command != "api" || name != "AISLE_ADMIN_LISTEN";
+        let settings = self.environment.iter().filter(move |(name, _)| shared(name));
+        settings.map(|(name, value)| (*name, value.as_str()))
     }
 
     /// Ends every process of that command as `kill -9` does.
