@@ -214,9 +214,9 @@ impl Service {
 
     /// One process listens at the administrators' address: where they are
     /// apart, the worker, which has no other.
-    fn environment_of(&self, command: &str) -> impl Iterator<Item = (&str, &str)> {
-        let shared = |name: &str| command != "api" || name != "AISLE_ADMIN_LISTEN";
-        let settings = self.environment.iter().filter(move |(name, _)| shared(name));
+    fn environment_of(&self, command: &str) -> impl Iterator<Item = (&str, &str)> + use<'_> {
+        let leaves_out = if command == "api" { "AISLE_ADMIN_LISTEN" } else { "" };
+        let settings = self.environment.iter().filter(move |(name, _)| *name != leaves_out);
         settings.map(|(name, value)| (*name, value.as_str()))
     }
 
