@@ -12,11 +12,26 @@ use image::{DynamicImage, ImageDecoder, Limits, RgbImage};
 
 use super::rgb;
 
+/// Bytes that a PNG may take for what is not pixels: a colour profile, texts,
+/// EXIF; the last may be a thumbnail of some hundred KB.
+const MAX_BESIDE_PIXELS: u64 = 16 << 20;
+
 type Pixels = Result<(RgbImage, Orientation), ItemError>;
 
 pub(super) fn png(bytes: &[u8], allowance: u64) -> Pixels {
-    let decoder = PngDecoder::with_limits(Cursor::new(bytes), limits(allowance));
-    finish(decoder.map_err(|e| item_error(&e))?, allowance)
+    let decoder = PngDecoder::with_limits(Cursor::new(bytes), limits(MAX_BESIDE_PIXELS));
+    let decoder = decoder.map_err(|error| match error {
+        ImageError::Limits(_) => {
+            let detail = "the image carries too much beside its pixels";
+            ItemError::new(ErrorCode::Undecodable, detail)
+        }
+        error @ (ImageError::Decoding(_)
+        | ImageError::Encoding(_)
+        | ImageError::Parameter(_)
+        | ImageError::Unsupported(_)
+        | ImageError::IoError(_)) => item_error(&error),
+    })?;
+    finish(decoder, allowance)
 }
 
 pub(super) fn webp(bytes: &[u8], allowance: u64) -> Pixels {
