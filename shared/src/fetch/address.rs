@@ -33,11 +33,13 @@ const NOT_PUBLIC_V4: [(Ipv4Addr, u32); 20] = [
 const GLOBAL_UNICAST_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
 /// Prefixes inside it that are not the open internet: IETF protocols (Teredo
-/// among them), documentation, and 6to4, which hides an IPv4 address.
-const NOT_PUBLIC_V6: [(Ipv6Addr, u32); 4] = [
+/// among them), documentation, 6to4, which hides an IPv4 address, and the
+/// sink for private addresses' names (AS112).
+const NOT_PUBLIC_V6: [(Ipv6Addr, u32); 5] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
     (Ipv6Addr::new(0x2001, 0x0db8, 0, 0, 0, 0, 0, 0), 32),
     (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16),
+    (Ipv6Addr::new(0x2620, 0x004f, 0x8000, 0, 0, 0, 0, 0), 48),
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
 ];
 
@@ -147,6 +149,7 @@ mod tests {
             "100::1",
             "2001:db8::1",
             "2001:1::1",
+            "2620:4f:8000::1",
             "3fff::1",
             "4000::1",
             "5f00::1",

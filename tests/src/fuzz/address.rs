@@ -76,6 +76,8 @@ fn public_v6(address: Ipv6Addr) -> bool {
     match address.segments() {
         // Teredo and other protocols of the IETF, documentation, 6to4.
         [0x2001, 0..=0x01ff | 0x0db8, ..] | [0x2002, ..] | [0x3fff, 0..=0x0fff, ..] => false,
+        // AS112.
+        [0x2620, 0x004f, 0x8000, ..] => false,
         // ISATAP.
         [_, _, _, _, 0 | 0x0200, 0x5efe, _, _] => false,
         [first, ..] => (0x2000..0x4000).contains(&first),
