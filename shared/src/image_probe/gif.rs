@@ -15,7 +15,7 @@ pub(super) fn size(mut reader: Reader<'_>) -> Result<Size, HeaderError> {
         reader.skip(3 << ((flags & 7) + 1))?;
     }
     let frame = first_frame(&mut reader)?;
-    Ok(Size { width: screen_width.max(frame.width), height: screen_height.max(frame.height) })
+    Ok(Size { width: screen_width, height: screen_height }.covering(frame))
 }
 
 /// The right and lower edge of the first frame.

@@ -22,6 +22,13 @@ pub(super) struct Size {
     pub(super) height: u32,
 }
 
+impl Size {
+    /// What has room for both.
+    pub(super) fn covering(self, other: Self) -> Self {
+        Self { width: self.width.max(other.width), height: self.height.max(other.height) }
+    }
+}
+
 /// Why a header cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HeaderError {
@@ -41,7 +48,7 @@ impl From<HeaderError> for ItemError {
 }
 
 /// Reads an image's headers and holds them against the limits. Walks over
-/// the bytes at most twice and keeps none of them.
+/// the bytes a few times at most and keeps none of them.
 ///
 /// # Errors
 /// `empty_image`, `unsupported_type`, `truncated`, `undecodable`,

@@ -152,6 +152,50 @@ fn too_many_pixels_are_seen_in_the_header() {
     }
 }
 
+/// A WebP with a canvas of 8 × 8 and chunks behind it.
+fn canvas(chunks: &[u8]) -> Vec<u8> {
+    let mut bytes = webp(b"VP8X", &[b"\0\0\0\0\x07\0\0\x07\0\0".as_slice(), chunks].concat());
+    bytes[16..20].copy_from_slice(&10_u32.to_le_bytes());
+    bytes
+}
+
+fn chunk(name: &[u8; 4], length: u32, contents: &[u8]) -> Vec<u8> {
+    [name.as_slice(), &length.to_le_bytes(), contents].concat()
+}
+
+#[test]
+fn a_webp_is_as_large_as_the_largest_picture_on_its_canvas() {
+    const GIANT: &[u8] = b"\x10\0\0\x9d\x01\x2a\xff\xff\xff\xff";
+    const SMALL: &[u8] = b"\x10\0\0\x9d\x01\x2a\x08\0\x08\0";
+    let giant = chunk(b"VP8 ", 10, GIANT);
+    let lossless = chunk(b"VP8L", 6, b"\x2f\xff\xff\xff\xff\0");
+    let frame =
+        |length, pictures: &[u8]| chunk(b"ANMF", length, &[[0; 16].as_slice(), pictures].concat());
+    let alpha = chunk(b"ALPH", 3, b"abc\0");
+    for chunks in [
+        giant.clone(),
+        lossless.clone(),
+        [chunk(b"EXIF", 1, b"a\0"), giant.clone()].concat(),
+        frame(34, &giant),
+        frame(30, &lossless),
+        frame(46, &[alpha, giant.clone()].concat()),
+        // A frame whose picture begins in it and ends behind it.
+        frame(24, &giant),
+    ] {
+        assert_eq!(check(&canvas(&chunks)), Err(ErrorCode::TooManyPixels), "{chunks:?}");
+    }
+    for chunks in [
+        chunk(b"VP8 ", 10, SMALL),
+        frame(34, &chunk(b"VP8 ", 10, SMALL)),
+        chunk(b"EXIF", 18, &[b"VP8 \x0a\0\0\0".as_slice(), GIANT].concat()),
+        chunk(b"EXIF", u32::MAX, b""),
+        frame(0, &[]),
+        b"VP8".to_vec(),
+    ] {
+        assert_eq!(check(&canvas(&chunks)), Ok((8, 8)), "{chunks:?}");
+    }
+}
+
 #[test]
 fn images_at_the_limits_are_taken() {
     for (width, height) in [(1, 1), (12_000, 4_166), (4_166, 12_000), (1_000, 10), (1, 100)] {

@@ -1,5 +1,7 @@
 //! WebP: the first chunk inside the RIFF container (RFC 9649), which is
-//! either the picture or the canvas that it and others are drawn on.
+//! either the picture or the canvas that it and others are drawn on. Pictures
+//! on a canvas have a size of their own, which a decoder makes room for
+//! before it holds it against the canvas; so they are looked for as well.
 
 use super::probe::{HeaderError, Size};
 use super::reader::Reader;
@@ -7,15 +9,66 @@ use super::reader::Reader;
 pub(super) fn size(mut reader: Reader<'_>) -> Result<Size, HeaderError> {
     // "RIFF", its length and "WEBP".
     reader.skip(12)?;
-    let chunk: [u8; 4] = reader.array()?;
-    // The length of the chunk.
-    reader.skip(4)?;
-    match &chunk {
+    let (name, length) = chunk(&mut reader)?;
+    match &name {
         b"VP8 " => lossy(reader),
         b"VP8L" => lossless(reader),
-        b"VP8X" => canvas(reader),
+        b"VP8X" => Ok(canvas(reader)?.covering(pictures(reader, length))),
         _ => Err(HeaderError::Broken("a WebP that begins with no picture")),
     }
+}
+
+/// A chunk's name and the length of what it holds.
+fn chunk(reader: &mut Reader<'_>) -> Result<([u8; 4], usize), HeaderError> {
+    Ok((reader.array()?, reader.u32_le()? as usize))
+}
+
+/// Passes over what a chunk holds, which is padded to an even length.
+fn pass(reader: &mut Reader<'_>, length: usize) -> Result<(), HeaderError> {
+    reader.skip(length.saturating_add(length % 2))
+}
+
+/// The space that every picture behind a chunk of that length needs. One that
+/// cannot be read needs none: whoever decodes it will not get so far either.
+fn pictures(mut reader: Reader<'_>, length: usize) -> Size {
+    let mut size = Size { width: 0, height: 0 };
+    let mut passed = pass(&mut reader, length);
+    while let (Ok(()), Ok((name, length))) = (passed, chunk(&mut reader)) {
+        size = size.covering(match &name {
+            b"ANMF" => frame(reader, length),
+            _ => picture(name, reader),
+        });
+        passed = pass(&mut reader, length);
+    }
+    size
+}
+
+/// The space that the pictures in a frame of an animation need. Their chunks
+/// begin in the frame, and may claim to end behind it.
+fn frame(mut reader: Reader<'_>, length: usize) -> Size {
+    // Place, size, duration and flags.
+    const HEAD: usize = 16;
+    let mut size = Size { width: 0, height: 0 };
+    let mut left = length.saturating_sub(HEAD);
+    let mut passed = reader.skip(HEAD);
+    while left > 0
+        && let (Ok(()), Ok((name, length))) = (passed, chunk(&mut reader))
+    {
+        size = size.covering(picture(name, reader));
+        passed = pass(&mut reader, length);
+        left = left.saturating_sub(length.saturating_add(8));
+    }
+    size
+}
+
+/// The space that a chunk's picture needs, if it is one.
+fn picture(name: [u8; 4], reader: Reader<'_>) -> Size {
+    let size = match &name {
+        b"VP8 " => lossy(reader).ok(),
+        b"VP8L" => lossless(reader).ok(),
+        _ => None,
+    };
+    size.unwrap_or(Size { width: 0, height: 0 })
 }
 
 /// Whether the container ends where it says.
