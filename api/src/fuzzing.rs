@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures::{StreamExt, stream};
 
 use crate::context::Context;
-use crate::http::{Cursor, Params, Prefer};
+use crate::http::{Cursor, IdempotencyKey, Params, Prefer};
 use crate::intake::{self, BodyKind, SubmitQuery};
 use crate::problem::Problem;
 
@@ -62,6 +62,12 @@ pub fn query(text: &str) -> Result<(), Refusal> {
 pub fn prefer(value: &str) -> (bool, Option<u64>) {
     let Prefer { respond_async, wait } = Prefer::parse(std::iter::once(value));
     (respond_async, wait)
+}
+
+/// The key in an `Idempotency-Key` header.
+#[must_use]
+pub fn idempotency_key(field: &[u8]) -> Option<String> {
+    IdempotencyKey::parse(field)
 }
 
 fn refusal(problem: &Problem) -> Refusal {

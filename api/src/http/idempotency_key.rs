@@ -41,6 +41,13 @@ impl FromRequest for IdempotencyKey {
     }
 }
 
+impl IdempotencyKey {
+    /// The key in a field's value.
+    pub(crate) fn parse(field: &[u8]) -> Option<String> {
+        parse(field)
+    }
+}
+
 fn parse(field: &[u8]) -> Option<String> {
     let field = field.trim_ascii();
     let key = if field.starts_with(b"\"") {

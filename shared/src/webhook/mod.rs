@@ -17,6 +17,8 @@ mod vault;
 
 pub use payload::{MAX_PAYLOAD_BYTES, RESULTS_AT_MOST, payload};
 pub use receiver::{callback, receiver};
+#[doc(hidden)]
+pub use schedule::retry_after;
 pub use schedule::{LONGEST_RETRY_AFTER, SCHEDULE};
 pub use secret::{Secret, SecretError};
 pub use sender::Sender;

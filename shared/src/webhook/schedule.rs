@@ -41,7 +41,8 @@ pub(super) fn pause(attempt: u32, asked: Option<Duration>) -> Option<Duration> {
 
 /// A `Retry-After` field, which is seconds or a date (RFC 9110, section
 /// 10.2.3), as a duration from `now`.
-pub(super) fn retry_after(field: &str, now: SystemTime) -> Option<Duration> {
+#[must_use]
+pub fn retry_after(field: &str, now: SystemTime) -> Option<Duration> {
     let field = field.trim();
     if let Ok(seconds) = field.parse() {
         return Some(Duration::from_secs(seconds));

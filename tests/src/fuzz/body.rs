@@ -73,7 +73,7 @@ pub fn base64(bytes: &[u8]) {
 
 /// RFC 4648, section 4, by the letter: padded, and the bits that no byte needs
 /// are zero.
-fn decoded(text: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn decoded(text: &[u8]) -> Option<Vec<u8>> {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let (fours, []) = text.as_chunks::<4>() else { return None };
     let mut bytes = Vec::new();

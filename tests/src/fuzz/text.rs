@@ -1,7 +1,10 @@
 //! The small grammars of query strings and headers.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use aisle_api::fuzzing;
 use aisle_shared::domain::TraceParent;
+use aisle_shared::webhook;
 
 /// A cursor that is taken is one that was given: it is written as it was read.
 ///
@@ -37,6 +40,38 @@ pub fn query(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
     if let Err(refusal) = fuzzing::query(text) {
         assert_eq!(refusal, (400, "invalid_query"), "{text:?}");
+    }
+}
+
+/// An `Idempotency-Key` that is taken is short and visible, and means the same
+/// in quotation marks.
+///
+/// # Panics
+/// When it is not or does not.
+pub fn idempotency_key(bytes: &[u8]) {
+    let Some(key) = fuzzing::idempotency_key(bytes) else { return };
+    assert!((1..=255).contains(&key.len()), "{key:?}");
+    assert!(key.bytes().all(|byte| byte.is_ascii_graphic()), "{key:?}");
+    let quoted = format!("\"{}\"", key.replace('\\', "\\\\").replace('"', "\\\""));
+    assert_eq!(fuzzing::idempotency_key(quoted.as_bytes()), Some(key));
+}
+
+/// A `Retry-After` in digits is that many seconds, and a date that is past is
+/// no wait.
+///
+/// # Panics
+/// When it is not.
+pub fn retry_after(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    let now = UNIX_EPOCH + Duration::from_secs(1_767_225_600);
+    let wait = webhook::retry_after(text, now);
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        assert_eq!(wait, text.parse().ok().map(Duration::from_secs), "{text}");
+    } else if let Some(wait) = wait.filter(|wait| !wait.is_zero())
+        && text.contains(':')
+    {
+        let earlier = webhook::retry_after(text, now - Duration::from_secs(60));
+        assert_eq!(earlier, Some(wait + Duration::from_secs(60)), "{text}");
     }
 }
 
