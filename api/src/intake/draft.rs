@@ -125,7 +125,7 @@ impl<'a> Draft<'a> {
     /// the caller's key has made a job already, that job is answered, and what
     /// this request has stored is removed.
     pub(crate) async fn submit(
-        self,
+        mut self,
         caller: &Caller,
         query: Options,
         key: Option<String>,
@@ -143,6 +143,7 @@ impl<'a> Draft<'a> {
             idempotency.map(|(key, fingerprint)| Idempotency { key, fingerprint, keep });
         let job = new_job(self.context, caller, self.id, options).await?;
         let job = NewJob { idempotency, trace: self.trace, ..job };
+        self.uploads.settle().await?;
         let submitted = store::submit(self.context.store(), &job, &self.items).await;
         // When the store did not answer, the job may be there: its bytes stay,
         // and are swept if it is not.
