@@ -12,6 +12,7 @@ use aisle_shared::domain::{ErrorCode, ItemError, ItemOutcome, ItemRef, ItemSourc
 use aisle_shared::store::{Lease, Recorded, Retried, Store, StoreError};
 use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::ending::{Ended, Ending};
 use super::metrics;
@@ -31,6 +32,8 @@ pub(super) struct Recorder {
     pub(super) blobs: Arc<dyn BlobStore>,
     /// When a store that does not answer is no longer asked.
     pub(super) give_up: CancellationToken,
+    /// Images being removed, which no ending waits for.
+    pub(super) removals: TaskTracker,
 }
 
 /// The endings of a batch, by what is written.
@@ -48,6 +51,8 @@ impl Recorder {
         while ended.recv_many(&mut batch, MAX_BATCH).await > 0 {
             self.record(batch.drain(..)).await;
         }
+        self.removals.close();
+        self.removals.wait().await;
     }
 
     async fn record(&self, batch: impl Iterator<Item = Ended>) {
@@ -65,11 +70,18 @@ impl Recorder {
             drop(self.insist("release", || self.store.release(&leases)).await);
             drop(releases);
         }
-        if !blobs.is_empty()
-            && let Err(error) = self.blobs.delete(&blobs).await
-        {
-            tracing::warn!(%error, blobs = blobs.len(), "images of ended items are left to the sweep");
+        if !blobs.is_empty() {
+            self.remove(blobs);
         }
+    }
+
+    fn remove(&self, items: Vec<ItemRef>) {
+        let blobs = Arc::clone(&self.blobs);
+        self.removals.spawn(async move {
+            if let Err(error) = blobs.delete(&items).await {
+                tracing::warn!(%error, blobs = items.len(), "images of ended items are left to the sweep");
+            }
+        });
     }
 
     async fn complete(&self, outcomes: Vec<(Work, ItemOutcome)>, blobs: &mut Vec<ItemRef>) {

@@ -168,6 +168,7 @@ impl Worker {
             store: Arc::clone(&store),
             blobs: Arc::clone(&blobs),
             give_up: over.clone(),
+            removals: TaskTracker::new(),
         };
         let recorder = tokio::spawn(recorder.run(ended));
 

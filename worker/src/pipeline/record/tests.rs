@@ -39,6 +39,7 @@ impl Rig {
             store: Arc::new(SqliteStore::open(options).unwrap()),
             blobs: Arc::new(FileBlobs::open(folder.path().join("blobs")).unwrap()),
             give_up: CancellationToken::new(),
+            removals: TaskTracker::new(),
         };
         let kept = PrometheusBuilder::new().build_recorder();
         Self { recorder, kept, _folder: folder }
