@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use aisle_shared::blob::{BlobStore, FileBlobs};
+use aisle_shared::blob::{BlobStore, FileBlobs, SqliteBlobs};
 use aisle_shared::clock::Clock;
 use aisle_shared::store::{RedisOptions, RedisStore, SqliteOptions, SqliteStore, Store};
 use aisle_shared::webhook::Vault;
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use crate::secret_key;
 use crate::settings::{BlobsSetting, Settings, StoreSetting};
@@ -35,8 +35,8 @@ pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Backends> {
         let files = FileBlobs::open(settings.data.join(UPLOADS)).context("uploads (AISLE_DATA)");
         files.map(|files| files.leaving(settings.reserve))
     };
-    match (&settings.store, settings.blobs) {
-        (StoreSetting::Sqlite(path), BlobsSetting::Files) => {
+    match &settings.store {
+        StoreSetting::Sqlite(path) => {
             let store = SqliteStore::open(SqliteOptions {
                 path: path.clone(),
                 limits: settings.limits.clone(),
@@ -45,12 +45,14 @@ pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Backends> {
                 clock: Clock::Store,
             })
             .with_context(|| format!("the store {} (AISLE_STORE)", path.display()))?;
-            Ok(Backends { store: Arc::new(store), blobs: Arc::new(files()?), vault })
+            let store = Arc::new(store);
+            let blobs: Arc<dyn BlobStore> = match settings.blobs {
+                BlobsSetting::Store => Arc::new(SqliteBlobs::new(Arc::clone(&store), files()?)),
+                BlobsSetting::Files => Arc::new(files()?),
+            };
+            Ok(Backends { store, blobs, vault })
         }
-        (StoreSetting::Sqlite(_), BlobsSetting::Redis) => {
-            bail!("uploads cannot be in Redis when the store is a SQLite file")
-        }
-        (StoreSetting::Redis(url), kind) => {
+        StoreSetting::Redis(url) => {
             let store = RedisStore::connect(RedisOptions {
                 url: url.reveal().to_owned(),
                 limits: settings.limits.clone(),
@@ -59,9 +61,9 @@ pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Backends> {
             })
             .await
             .with_context(|| format!("the store {url} (AISLE_STORE)"))?;
-            let blobs: Arc<dyn BlobStore> = match kind {
+            let blobs: Arc<dyn BlobStore> = match settings.blobs {
+                BlobsSetting::Store => Arc::new(store.blobs()),
                 BlobsSetting::Files => Arc::new(files()?),
-                BlobsSetting::Redis => Arc::new(store.blobs()),
             };
             Ok(Backends { store: Arc::new(store), blobs, vault })
         }

@@ -68,11 +68,11 @@ pub(crate) struct Layer {
     #[arg(value_parser = GivenParser)]
     pub(crate) ort_lib: Option<Given>,
 
-    /// Where uploaded images wait for a worker: `files` in the data folder
-    /// (which api and worker must share) or `redis`. Without it, `files` for
-    /// a SQLite store and `redis` for a Redis store.
+    /// Where uploaded images wait for a worker: `store`, beside the jobs (over
+    /// SQLite, those above 256 KiB are files), or `files` in the data folder, which
+    /// api and worker must share then.
     #[arg(long, env = "AISLE_BLOBS", value_name = "KIND", hide_short_help = true)]
-    #[arg(value_parser = GivenParser)]
+    #[arg(value_parser = GivenParser, default_value = "store")]
     pub(crate) blobs: Option<Given>,
 
     /// What seals secrets in the store: the base64 of 32 random bytes, as

@@ -166,11 +166,6 @@ impl Settings {
 
         let data = data?;
         let store = store.unwrap_or_else(|| StoreSetting::Sqlite(data.join("aisle.db")));
-        let blobs = blobs.unwrap_or(match store {
-            StoreSetting::Sqlite(_) => BlobsSetting::Files,
-            StoreSetting::Redis(_) => BlobsSetting::Redis,
-        });
-        reader.problems.extend(blobs_without_redis(&store, blobs));
         reader.problems.extend(half_of_tls(layer));
         reader.problems.extend(missing_default(models.as_deref(), default_model.as_ref()));
         if secret_key.is_some() && secret_key_file.is_some() {
@@ -183,7 +178,7 @@ impl Settings {
             tls: tls_cert.zip(tls_key).map(|(cert, key)| TlsFiles { cert, key }),
             data,
             store,
-            blobs,
+            blobs: blobs?,
             models,
             default_model,
             ort_lib,
@@ -219,16 +214,6 @@ impl Settings {
             danger_allow_private_networks: danger_allow_private_networks?,
             danger_allow_volatile_redis: danger_allow_volatile_redis?,
         })
-    }
-}
-
-fn blobs_without_redis(store: &StoreSetting, blobs: BlobsSetting) -> Option<String> {
-    match (store, blobs) {
-        (StoreSetting::Sqlite(_), BlobsSetting::Redis) => {
-            Some("blobs: redis needs a Redis store, and store is a SQLite file".to_owned())
-        }
-        (StoreSetting::Sqlite(_) | StoreSetting::Redis(_), BlobsSetting::Files)
-        | (StoreSetting::Redis(_), BlobsSetting::Redis) => None,
     }
 }
 
@@ -357,14 +342,9 @@ mod tests {
     }
 
     #[test]
-    fn uploads_follow_the_store() {
-        let redis = resolve("store = \"redis://cache\"\n", Layer::default()).unwrap();
-        assert_eq!(redis.blobs, BlobsSetting::Redis);
+    fn the_embedded_store_is_a_file_in_the_data_folder() {
         let sqlite = resolve("data = \"d\"\n", Layer::default()).unwrap();
-        assert_eq!(sqlite.blobs, BlobsSetting::Files);
         assert_eq!(sqlite.store, StoreSetting::Sqlite("d/aisle.db".into()));
-        let both = resolve("blobs = \"redis\"\n", Layer::default()).unwrap_err().to_string();
-        assert!(both.contains("blobs: redis needs"), "{both}");
     }
 
     #[test]

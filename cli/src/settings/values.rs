@@ -24,10 +24,10 @@ pub(crate) enum StoreSetting {
 /// Where uploads are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BlobsSetting {
+    /// In the store, beside the jobs.
+    Store,
     /// As files in the data folder.
     Files,
-    /// In the Redis of the store.
-    Redis,
 }
 
 /// How logs are written.
@@ -87,9 +87,9 @@ pub(super) fn store(text: &str) -> Result<StoreSetting, String> {
 
 pub(super) fn blobs(text: &str) -> Result<BlobsSetting, String> {
     match text {
+        "store" => Ok(BlobsSetting::Store),
         "files" => Ok(BlobsSetting::Files),
-        "redis" => Ok(BlobsSetting::Redis),
-        _ => Err("must be files or redis".to_owned()),
+        _ => Err("must be store or files".to_owned()),
     }
 }
 

@@ -53,6 +53,13 @@ fn is_aged(job: JobId, now: Timestamp) -> bool {
     now.since(made_at(job)) > ORPHAN_AGE
 }
 
+/// The least id that a job no older than [`ORPHAN_AGE`] can have.
+pub(super) fn oldest_young(now: Timestamp) -> JobId {
+    let age = u64::try_from(ORPHAN_AGE.as_millis()).unwrap_or(u64::MAX);
+    let made_at = now.0.saturating_sub(age);
+    JobId::earliest(Timestamp(made_at))
+}
+
 /// When an id was made: the first 48 bits of a UUID version 7 are
 /// milliseconds since the Unix epoch (RFC 9562, section 5.7).
 fn made_at(job: JobId) -> Timestamp {

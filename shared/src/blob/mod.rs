@@ -7,6 +7,7 @@
 mod aged;
 mod files;
 mod redis;
+mod sqlite;
 
 use std::time::Duration;
 
@@ -14,9 +15,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::domain::{ItemRef, JobId};
+use crate::store::StoreError;
 
 pub use files::FileBlobs;
 pub use redis::RedisBlobs;
+pub use sqlite::SqliteBlobs;
 
 /// How long an upload may wait for its job before it is garbage.
 pub const ORPHAN_AGE: Duration = Duration::from_secs(15 * 60);
@@ -72,4 +75,15 @@ pub trait BlobStore: Send + Sync + 'static {
     /// # Errors
     /// When the store did not answer.
     async fn aged_jobs(&self, limit: usize) -> Result<Vec<JobId>, BlobError>;
+}
+
+impl From<StoreError> for BlobError {
+    fn from(error: StoreError) -> Self {
+        let detail = error.to_string();
+        if matches!(error, StoreError::Exhausted { .. }) {
+            Self::Full(detail)
+        } else {
+            Self::Unavailable(detail)
+        }
+    }
 }

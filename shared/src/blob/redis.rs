@@ -11,7 +11,7 @@ use redis::cmd;
 
 use super::{BlobError, BlobStore, ORPHAN_AGE};
 use crate::domain::{ItemRef, JobId};
-use crate::store::{RedisServer, Shard, StoreError};
+use crate::store::{RedisServer, Shard};
 
 /// How long reading and removing may take: longer than a verb of the store,
 /// because an image is larger than a job.
@@ -91,15 +91,4 @@ impl BlobStore for RedisBlobs {
 /// How long storing so many bytes may take.
 fn patience(bytes: usize) -> Duration {
     STORED_WITHIN + Duration::from_secs((bytes / BYTES_PER_SECOND) as u64)
-}
-
-impl From<StoreError> for BlobError {
-    fn from(error: StoreError) -> Self {
-        let detail = error.to_string();
-        if matches!(error, StoreError::Exhausted { .. }) {
-            Self::Full(detail)
-        } else {
-            Self::Unavailable(detail)
-        }
-    }
 }

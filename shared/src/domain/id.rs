@@ -4,7 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
+
+use super::Timestamp;
 
 /// Why a text is no identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +26,13 @@ impl JobId {
     #[must_use]
     pub fn generate() -> Self {
         Self(Uuid::now_v7())
+    }
+
+    /// The least id of a job created then: the first 48 bits of a UUID version
+    /// 7 are milliseconds since the Unix epoch (RFC 9562, section 5.7).
+    #[must_use]
+    pub const fn earliest(created_at: Timestamp) -> Self {
+        Self(Builder::from_unix_timestamp_millis(created_at.0, &[0; 10]).into_uuid())
     }
 
     /// The id as a UUID.

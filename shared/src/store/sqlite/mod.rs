@@ -30,6 +30,7 @@ mod removal;
 mod step;
 mod store;
 mod time;
+mod uploads;
 mod values;
 mod webhooks;
 mod writer;
