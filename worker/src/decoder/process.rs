@@ -13,6 +13,9 @@ use super::wire::{self, Answer, Ask, Hello};
 /// How long a child may take until it is ready.
 const START_DEADLINE: Duration = Duration::from_secs(10);
 
+/// The longest single wait for a child.
+const SLICE: Duration = Duration::from_millis(100);
+
 /// Why a child could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -96,14 +99,14 @@ impl Process {
         exchange.map_err(|error| self.broken(&error))
     }
 
-    /// The socket with a deadline for all that is read and written.
-    fn within(&self, timeout: Duration) -> Within<'_> {
-        Within { socket: &self.socket, end: Instant::now() + timeout }
+    /// The socket with so much time for all that is read and written.
+    const fn within(&self, timeout: Duration) -> Within<'_> {
+        Within { socket: &self.socket, left: Allowance(timeout) }
     }
 
     /// What an error on the socket means.
     fn broken(&mut self, error: &io::Error) -> Broken {
-        if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) {
+        if is_late(error) {
             return Broken::Late;
         }
         // It closed the socket or broke the rules: either way it is over.
@@ -137,34 +140,96 @@ fn exchange(
     Ok((answer, body))
 }
 
-/// A socket whose every step is over at one end of time.
+/// The time that a child has left. It is spent in slices, and a slice costs
+/// twice its length at most: where a wait took far longer than it was to, this
+/// process was stopped, and what the child made of that time nobody heard.
+#[derive(Debug)]
+struct Allowance(Duration);
+
+impl Allowance {
+    /// How long to wait now; `None` when there is no time left.
+    fn slice(&self) -> Option<Duration> {
+        Some(self.0.min(SLICE)).filter(|slice| !slice.is_zero())
+    }
+
+    fn spend(&mut self, slice: Duration, took: Duration) {
+        self.0 = self.0.saturating_sub(took.min(2 * slice));
+    }
+}
+
+/// A socket with so much time for all that is read and written.
 #[derive(Debug)]
 struct Within<'a> {
     socket: &'a UnixStream,
-    end: Instant,
+    left: Allowance,
 }
 
 impl Within<'_> {
-    fn left(&self) -> io::Result<Option<Duration>> {
-        let left = self.end.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(Some(left)) }
+    /// Repeats a step, which waits as long as it is told, until it is done or
+    /// the time is over.
+    fn step(
+        &mut self,
+        mut act: impl FnMut(&UnixStream, Duration) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        while let Some(slice) = self.left.slice() {
+            let start = Instant::now();
+            let done = act(self.socket, slice);
+            self.left.spend(slice, start.elapsed());
+            match done {
+                Err(error) if is_late(&error) => {}
+                done => return done,
+            }
+        }
+        Err(io::ErrorKind::TimedOut.into())
     }
 }
 
 impl Read for Within<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.set_read_timeout(self.left()?)?;
-        self.socket.read(buffer)
+        self.step(|mut socket, slice| {
+            socket.set_read_timeout(Some(slice))?;
+            socket.read(buffer)
+        })
     }
 }
 
 impl Write for Within<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.socket.set_write_timeout(self.left()?)?;
-        self.socket.write(bytes)
+        self.step(|mut socket, slice| {
+            socket.set_write_timeout(Some(slice))?;
+            socket.write(bytes)
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+fn is_late(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_that_says_nothing_uses_its_time_up() {
+        let mut left = Allowance(Duration::from_secs(5));
+        let mut waits = 0;
+        while let Some(slice) = left.slice() {
+            left.spend(slice, slice);
+            waits += 1;
+        }
+        assert_eq!(waits, 50);
+    }
+
+    #[test]
+    fn time_in_which_the_worker_itself_was_stopped_is_not_the_childs() {
+        let mut left = Allowance(Duration::from_secs(5));
+        let slice = left.slice().unwrap();
+        left.spend(slice, Duration::from_secs(15));
+        assert_eq!(left.0, Duration::from_secs(5) - 2 * SLICE);
     }
 }
