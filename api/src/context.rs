@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::Keyring;
 use crate::admission::Pressure;
+use crate::intake::Catalog;
 use crate::settings::ApiSettings;
 
 /// What the API stands on.
@@ -49,6 +50,8 @@ pub struct Context {
     pub(crate) keyring: Keyring,
     /// Bounds the memory that bodies being read may take.
     pub(crate) uploads: Semaphore,
+    /// The models that jobs may name.
+    pub(crate) catalog: Catalog,
     /// Who was let in just now.
     pub(crate) pressure: Pressure,
     /// What the store holds, as metrics show it.
@@ -60,9 +63,15 @@ impl Context {
     #[must_use]
     pub fn new(state: ApiState, shutdown: CancellationToken) -> Arc<Self> {
         let uploads = Semaphore::new(state.settings.max_uploads);
-        let (keyring, pressure, gauges) =
-            (Keyring::default(), Pressure::default(), StoreGauges::default());
-        Arc::new(Self { state, shutdown, keyring, uploads, pressure, gauges })
+        Arc::new(Self {
+            state,
+            shutdown,
+            keyring: Keyring::default(),
+            uploads,
+            catalog: Catalog::default(),
+            pressure: Pressure::default(),
+            gauges: StoreGauges::default(),
+        })
     }
 
     pub(crate) fn store(&self) -> &dyn Store {

@@ -179,11 +179,16 @@ async fn new_job(
     options: Options,
 ) -> Result<NewJob, Problem> {
     let settings = context.settings();
-    let announced = context.store().models().await?;
     if options.webhook.is_some() {
         signing::prepare_callbacks(context, caller).await?;
     }
-    let model = choose_model(options.model.as_ref(), settings.default_model.as_ref(), &announced)?;
+    let mut announced = context.catalog.lately(context.store()).await?;
+    let configured = settings.default_model.as_ref();
+    if choose_model(options.model.as_ref(), configured, &announced).is_err() {
+        // A worker may have announced it since.
+        announced = context.catalog.now(context.store()).await?;
+    }
+    let model = choose_model(options.model.as_ref(), configured, &announced)?;
     Ok(NewJob {
         id,
         tenant: caller.tenant.clone(),

@@ -2,11 +2,12 @@
 //! [`Draft`]; the bytes of each image are stored as they arrive, and the job
 //! follows once it is whole.
 //!
-//! What must never happen: more than one image of a multipart upload in
-//! memory at once, an accepted job without its bytes, or bytes left behind by
-//! a request that was refused.
+//! What must never happen: more of a multipart upload in memory than a
+//! mebibyte or one image, an accepted job without its bytes, or bytes left
+//! behind by a request that was refused.
 
 mod body;
+mod catalog;
 mod choice;
 mod document;
 mod draft;
@@ -19,6 +20,7 @@ mod options;
 mod receive;
 mod uploads;
 
+pub(crate) use catalog::Catalog;
 pub(crate) use choice::default_model;
 pub(crate) use document::Document;
 pub(crate) use draft::Submitted;

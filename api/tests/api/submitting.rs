@@ -94,6 +94,18 @@ async fn what_is_left_open_gets_a_default() {
 }
 
 #[actix_web::test]
+async fn a_model_can_be_named_as_soon_as_it_is_announced() {
+    let rig = Rig::new().await;
+    let app = rig.app().await;
+    send(&app, form(&[("image", Some("a.png"), &png())])).await.json();
+    rig.announce(&["newcomer"]).await;
+    let named: [(&str, Option<&str>, &[u8]); 2] =
+        [("image", Some("a.png"), &png()), ("model", None, b"newcomer")];
+    let job = send(&app, form(&named)).await.json();
+    assert_eq!(job["model"], "newcomer");
+}
+
+#[actix_web::test]
 async fn the_configured_default_model_comes_before_the_first_by_name() {
     let rig = Rig::with(|settings| settings.default_model = "zebra".parse().ok()).await;
     rig.announce(&["ant", "zebra"]).await;
