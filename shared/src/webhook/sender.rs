@@ -28,6 +28,11 @@ const IN_FLIGHT: usize = 128;
 /// Deliveries to one receiver that all processes together have under way.
 const PER_LANE: usize = 4;
 
+/// Deliveries of one tenant that all processes together have under way: a
+/// quarter of what one process can, and eight receivers at their most. However
+/// many receivers of a tenant hang, they cost the others no more places.
+const PER_TENANT: usize = 32;
+
 /// How long a claim holds: an attempt at its longest, and time for a store that
 /// is away for a while.
 const LEASE: Duration = Duration::from_secs(60);
@@ -124,7 +129,8 @@ impl Sender {
         if max == 0 {
             return Vec::new();
         }
-        let wish = DeliveryClaim { max, per_lane: PER_LANE, lease: LEASE };
+        let (per_lane, per_tenant) = (PER_LANE, PER_TENANT);
+        let wish = DeliveryClaim { max, per_lane, per_tenant, lease: LEASE };
         match self.deliveries.claim_deliveries(&wish).await {
             Ok(claimed) => {
                 if std::mem::take(fails) {

@@ -22,8 +22,11 @@ pub(crate) async fn nothing_is_due_in_an_empty_store(world: &World) {
     world.sign_callbacks().await;
     world.end(&job_telling("hooks")).await;
     assert_eq!(world.due(0).await, []);
-    let none = DeliveryClaim { per_lane: 0, ..wish(1) };
-    assert_eq!(world.store.claim_deliveries(&none).await.unwrap(), []);
+    for none in
+        [DeliveryClaim { per_lane: 0, ..wish(1) }, DeliveryClaim { per_tenant: 0, ..wish(1) }]
+    {
+        assert_eq!(world.store.claim_deliveries(&none).await.unwrap(), []);
+    }
     assert_eq!(world.due(usize::MAX).await.len(), 1);
 }
 

@@ -20,6 +20,7 @@ local function deliver_to(job, endpoint, tenant, origin, url, status)
   local created = keep_told(job, status)
   call('HINCRBY', told_key(job), 'left', 1)
   call('HSET', out_key(id), 'tenant', tenant, 'origin', origin, 'url', url,
+  call('HINCRBY', META, OUT_PENDING, 1)
     'event', 'job.'..status, 'status', 'pending', 'created', created, 'due', now)
   call('ZADD', out_index_key(tenant), 0, out_place_of(created, id))
   make_due(out_lane_of(tenant, id, origin), id, now)
