@@ -94,6 +94,7 @@ fn read_told(id: &DeliveryId, fields: &Fields) -> Result<EndedJob, StoreError> {
         metadata: read_json(text("metadata")?)?,
         created_at: time("created")?,
         completed_at: time("completed")?,
+        trace: fields.get("trace").map(|text| read("a trace", text)).transpose()?,
     })
 }
 
