@@ -146,6 +146,7 @@ mod tests {
             metadata: serde_json::Map::new(),
             created_at: Timestamp(0),
             completed_at: Timestamp(1),
+            trace: None,
         };
         let body = payload(&job, Event::JobFailed, Some(&results)).unwrap();
         let message: Value = serde_json::from_slice(&body).unwrap();

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::id::{IdError, name_type};
-use super::{ItemCounts, JobId, JobStatus, ModelName, TenantId, Timestamp};
+use super::{ItemCounts, JobId, JobStatus, ModelName, TenantId, Timestamp, TraceParent};
 
 /// Where a job's caller asked to be told of its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -206,6 +206,9 @@ pub struct EndedJob {
     pub created_at: Timestamp,
     /// When it ended.
     pub completed_at: Timestamp,
+    /// Its submission's place in a distributed trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceParent>,
 }
 
 /// A delivery that a sender holds.

@@ -30,7 +30,7 @@ pub use submit::submit;
 pub use verbs::{
     Canceled, ClaimRequest, Claimed, DeadLetter, Deleted, Enqueued, Extended, Found, JobFilter,
     JobPage, LaneStats, Lease, LeaseToken, ListPosition, Reaped, Recorded, Retried, Stats, Store,
-    Swept,
+    Swept, WebhookStats,
 };
 pub use wake::{JobWatch, Wakers};
 pub use webhooks::{

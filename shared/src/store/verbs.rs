@@ -239,6 +239,19 @@ pub struct Stats {
     pub live: u64,
     /// Dead letters kept.
     pub dead: u64,
+    /// Webhooks.
+    pub webhooks: WebhookStats,
+}
+
+/// What is still to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WebhookStats {
+    /// Deliveries that have not ended.
+    pub pending: u64,
+    /// When the first of those that no cap and no breaker holds back is due,
+    /// or its tenant's turn has come. It lies in the past for as long as no
+    /// sender claims it.
+    pub due: Option<Timestamp>,
 }
 
 /// Jobs, items, leases and results behind atomic transitions.

@@ -49,6 +49,8 @@ pub struct DeliveryClaim {
     pub max: usize,
     /// Deliveries of one lane that all senders together may hold.
     pub per_lane: usize,
+    /// Deliveries of one tenant that all senders together may hold.
+    pub per_tenant: usize,
     /// How long they stay the sender's own. A sender that dies keeps them no
     /// longer, and another sends them with the same message id.
     pub lease: Duration,
@@ -145,13 +147,14 @@ pub trait Webhooks: Send + Sync + 'static {
 
     // ---- senders ----
 
-    /// Hands out deliveries that are due: lanes take turns, and inside a lane
-    /// the longest due goes first; no more of a lane than its cap leaves, none
-    /// of a lane that rests, and one at a time of one whose rest is over until
-    /// one succeeds. Those for an endpoint that is disabled are given up when
+    /// Hands out deliveries that are due: tenants take turns, of a tenant its
+    /// lanes, and inside a lane the longest due goes first; no more of a tenant
+    /// or a lane than its cap leaves, none of a lane that rests, and one at a
+    /// time of one whose rest is over until one succeeds. Those for an endpoint that is disabled are given up when
     /// they come due, noted as `endpoint_disabled`; those for one that was
     /// removed at once, as `endpoint_removed`. Takes no longer for a lane with
-    /// many deliveries than for one with few. Never waits.
+    /// many deliveries, or a tenant with many lanes, than for one with few.
+    /// Never waits.
     ///
     /// # Errors
     /// Only those of the store itself.

@@ -33,12 +33,15 @@ struct Lane {
 impl StoreGauges {
     /// Shows what the store holds at `now`, and who serves it.
     pub fn record(&self, stats: &Stats, models: &[AnnouncedModel], now: Timestamp) {
-        let Stats { lanes, delayed, running, live, dead } = stats;
+        let Stats { lanes, delayed, running, live, dead, webhooks } = stats;
         gauge!(names::STORE_UP).set(1.0);
         gauge!(names::QUEUE_DELAYED).set(count(*delayed));
         gauge!(names::QUEUE_RUNNING).set(count(*running));
         gauge!(names::QUEUE_LIVE).set(count(*live));
         gauge!(names::DEAD_LETTERS).set(count(*dead));
+        let overdue = webhooks.due.map(|due| now.since(due)).unwrap_or_default();
+        gauge!(names::WEBHOOKS_PENDING).set(count(webhooks.pending));
+        gauge!(names::WEBHOOKS_OVERDUE_SECONDS).set(overdue.as_secs_f64());
         for AnnouncedModel { card, live_workers } in models {
             gauge!(names::MODEL_WORKERS, "model" => card.name.to_string())
                 .set(f64::from(*live_workers));
@@ -116,6 +119,7 @@ mod tests {
 
     use super::*;
     use crate::domain::{Activation, ModelCard};
+    use crate::store::WebhookStats;
 
     fn lane(model: &str, priority: Priority, ready: u64) -> LaneStats {
         let model = model.parse().unwrap();
@@ -205,6 +209,19 @@ mod tests {
         ] {
             let [text] = shown([&holds(vec![lane("a", Priority::Bulk, ready)], models)]);
             assert_lines(&text, &[&format!("aisle_backlog_without_capacity {expected}")]);
+        }
+    }
+
+    #[test]
+    fn a_webhook_is_overdue_once_it_is_due_and_nobody_has_claimed_it() {
+        for (due, overdue) in
+            [(None, "0"), (Some(3_500), "0"), (Some(9_000), "0"), (Some(500), "3")]
+        {
+            let webhooks = WebhookStats { pending: 7, due: due.map(Timestamp) };
+            let stats = Stats { webhooks, ..Stats::default() };
+            let [text] = shown([&|gauges| gauges.record(&stats, &[], Timestamp(3_500))]);
+            let overdue = format!("aisle_webhooks_overdue_seconds {overdue}");
+            assert_lines(&text, &["aisle_webhooks_pending 7", &overdue]);
         }
     }
 

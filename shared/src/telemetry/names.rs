@@ -129,6 +129,10 @@ metrics! {
         "Time from a job's end to the delivery of its webhook.";
     WEBHOOKS_IN_FLIGHT = "aisle_webhooks_in_flight", Kind::Gauge,
         "Webhooks that this process is delivering.";
+    WEBHOOKS_PENDING = "aisle_webhooks_pending", Kind::Gauge,
+        "Webhooks that were neither delivered nor given up.";
+    WEBHOOKS_OVERDUE_SECONDS = "aisle_webhooks_overdue_seconds", Kind::Gauge,
+        "Time that a webhook has been due and no sender has claimed it, though no cap held it back.";
     FETCH_SECONDS = "aisle_fetch_seconds", Kind::Histogram(STAGE),
         "Time to read an image's bytes, by model.";
     DECODE_SECONDS = "aisle_decode_seconds", Kind::Histogram(STAGE),

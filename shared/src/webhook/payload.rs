@@ -156,6 +156,7 @@ mod tests {
             metadata,
             created_at: Timestamp(1_767_225_600_000),
             completed_at: Timestamp(1_767_225_601_500),
+            trace: None,
         }
     }
 

@@ -20,13 +20,18 @@ use crate::domain::{
 };
 use crate::fetch::{FetchPolicy, Fetcher};
 use crate::store::{DeliveryClaim, Settled, Store, StoreError, Verdict, Webhooks};
-use crate::telemetry::names;
+use crate::telemetry::{Span, SpanKind, names};
 
 /// Deliveries that one process has under way at most.
 const IN_FLIGHT: usize = 128;
 
 /// Deliveries to one receiver that all processes together have under way.
 const PER_LANE: usize = 4;
+
+/// Deliveries of one tenant that all processes together have under way: a
+/// quarter of what one process can, and eight receivers at their most. However
+/// many receivers of a tenant hang, they cost the others no more places.
+const PER_TENANT: usize = 32;
 
 /// How long a claim holds: an attempt at its longest, and time for a store that
 /// is away for a while.
@@ -124,7 +129,8 @@ impl Sender {
         if max == 0 {
             return Vec::new();
         }
-        let wish = DeliveryClaim { max, per_lane: PER_LANE, lease: LEASE };
+        let (per_lane, per_tenant) = (PER_LANE, PER_TENANT);
+        let wish = DeliveryClaim { max, per_lane, per_tenant, lease: LEASE };
         match self.deliveries.claim_deliveries(&wish).await {
             Ok(claimed) => {
                 if std::mem::take(fails) {
@@ -151,7 +157,9 @@ impl Sender {
 
     async fn deliver(&self, delivery: ClaimedDelivery) {
         let (claimed, at) = (Instant::now(), Timestamp::now());
-        let outcome = self.attempt(&delivery).await;
+        let mut span = begin_span(&delivery);
+        let outcome = self.attempt(&delivery, &mut span).await;
+        end_span(span, &outcome);
         let took = claimed.elapsed();
         report(&delivery, &outcome, took);
         let attempt = DeliveryAttempt {
@@ -173,7 +181,7 @@ impl Sender {
         }
     }
 
-    async fn attempt(&self, delivery: &ClaimedDelivery) -> Outcome {
+    async fn attempt(&self, delivery: &ClaimedDelivery, span: &mut Span) -> Outcome {
         let ClaimedDelivery { lease, url, event, job, .. } = delivery;
         let Ok(target) = receiver(url, self.client.policy()) else {
             return Outcome::given_up("url_not_allowed");
@@ -191,12 +199,17 @@ impl Sender {
         let timestamp = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let id = lease.id.message();
         let signature = sign(&secrets, &id, timestamp, &body);
-        let headers = [
+        let (timestamp, trace) = (timestamp.to_string(), span.context());
+        let mut headers = vec![
             ("content-type", "application/json"),
             ("webhook-id", &id),
-            ("webhook-timestamp", &timestamp.to_string()),
+            ("webhook-timestamp", &timestamp),
             ("webhook-signature", &signature),
         ];
+        headers.extend(trace.as_ref().map(|trace| ("traceparent", trace.as_str())));
+        if let Some(host) = target.url().host_str() {
+            span.set("server.address", host.to_owned());
+        }
         let posted = self.client.post(&target, &headers, Bytes::from(body)).await;
         if let Err(error) = &posted {
             tracing::debug!(delivery = %lease.id, url = %target, %error, "no answer to a webhook");
@@ -252,6 +265,28 @@ where
             }
             answer => return answer,
         }
+    }
+}
+
+/// The attempt's place in the trace of its job's submission.
+fn begin_span(delivery: &ClaimedDelivery) -> Span {
+    let mut span = Span::start(SpanKind::Client, || "webhook", delivery.job.trace.as_ref());
+    if span.is_recording() {
+        span.set("http.request.method", "POST");
+        span.set("messaging.message.id", delivery.lease.id.to_string());
+        span.set("messaging.message.conversation_id", delivery.job.id.to_string());
+        span.set("aisle.attempt", i64::from(delivery.attempt));
+    }
+    span
+}
+
+fn end_span(mut span: Span, outcome: &Outcome) {
+    span.set("aisle.outcome", outcome.result());
+    if let Some(status) = outcome.status {
+        span.set("http.response.status_code", i64::from(status));
+    }
+    if let Some(error) = outcome.error {
+        span.fail(error);
     }
 }
 

@@ -5,17 +5,19 @@
 use aisle_tests::collector::{Collector, Received};
 use aisle_tests::harness::Backend;
 use aisle_tests::pictures::{Colour, picture};
+use aisle_tests::receiver::{Behaviour, Receiver};
 use aisle_tests::service::{Processes, Service};
 use aisle_tests::wait;
 use image::ImageFormat;
 use reqwest::multipart::{Form, Part};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
 const IMAGES: usize = 6;
 
 const SERVER: i32 = 2;
+const CLIENT: i32 = 3;
 const CONSUMER: i32 = 5;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,6 +82,51 @@ async fn a_trace_crosses_the_queue(backend: Backend) {
 
     service.stop("worker").await;
     lines_carry_their_ids(&service.logs(), id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_carries_the_trace_of_its_job_on_to_the_receiver() {
+    let collector = Collector::start().await;
+    let settings = [
+        ("AISLE_OTLP_ENDPOINT", collector.endpoint.as_str()),
+        ("AISLE_DANGER_ALLOW_PRIVATE_NETWORKS", "true"),
+    ];
+    let service = Service::tiny(Backend::Sqlite, Processes::Apart, &settings).await;
+    let receiver = Receiver::start([Behaviour::Status(503), Behaviour::Status(204)]).await;
+    let endpoint = json!({"url": receiver.url("/hooks?token=canary")});
+    let register = service.client.post(service.url("/v1/webhook-endpoints")).json(&endpoint);
+    assert_eq!(register.send().await.unwrap().status(), 201);
+    let job = submit(&service).await;
+    let told = receiver.got(2).await;
+    let (server, attempts) = wait::until("both attempts", || async {
+        let spans = collector.spans();
+        let server = spans.iter().find(|span| span.name == "POST /v1/jobs").cloned()?;
+        let mut attempts = spans;
+        attempts.retain(|span| span.name == "webhook");
+        (attempts.len() == 2).then_some((server, attempts))
+    })
+    .await;
+    for received in &told {
+        let parent = |span: &Received| format!("00-{TRACE}-{}-01", span.id);
+        let told = &received.headers["traceparent"];
+        assert!(attempts.iter().any(|span| parent(span) == *told), "{told}: {attempts:?}");
+    }
+    for span in &attempts {
+        assert_eq!((span.kind, &*span.service), (CLIENT, "aisle-worker"));
+        assert_eq!((&span.trace, &span.parent), (&server.trace, &server.id));
+        let conversation = &span.attributes["messaging.message.conversation_id"];
+        assert_eq!(conversation, job["id"].as_str().unwrap());
+        assert!(!span.attributes.values().any(|value| value.contains("canary")), "{span:?}");
+        let (attempt, status, outcome) = (
+            &*span.attributes["aisle.attempt"],
+            &*span.attributes["http.response.status_code"],
+            &*span.attributes["aisle.outcome"],
+        );
+        assert!(
+            [("1", "503", "retry"), ("2", "204", "delivered")]
+                .contains(&(attempt, status, outcome))
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use aisle_shared::webhook::{MasterKey, Secret, Signed, verify};
 use aisle_tests::harness::Backend;
@@ -10,7 +10,7 @@ use aisle_tests::pictures::{Colour, picture};
 use aisle_tests::places::{python, repository};
 use aisle_tests::receiver::Behaviour::{Drip, Flood, Hang, Redirect, RetryAfter, Status};
 use aisle_tests::receiver::{Received, Receiver};
-use aisle_tests::service::{Processes, Service};
+use aisle_tests::service::{ALL_SCOPES, Processes, Service};
 use aisle_tests::wait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -336,6 +336,61 @@ async fn receivers_that_hang_drip_or_flood_delay_no_other(service: &Service) {
     }
     let delivered = service.get("/v1/webhook-deliveries?status=delivered&limit=100").await;
     assert!(delivered["data"].as_array().unwrap().len() >= 8, "{delivered}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_hundred_hanging_receivers_of_a_tenant_delay_no_other_over_sqlite() {
+    three_hundred_hanging_receivers_of_a_tenant_delay_no_other(Backend::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_hundred_hanging_receivers_of_a_tenant_delay_no_other_over_redis() {
+    three_hundred_hanging_receivers_of_a_tenant_delay_no_other(Backend::Redis).await;
+}
+
+async fn three_hundred_hanging_receivers_of_a_tenant_delay_no_other(backend: Backend) {
+    let key = MasterKey::generate().reveal().to_string();
+    let settings = [ALLOW_LOOPBACK, ("AISLE_SECRET_KEY", key.as_str())];
+    let service = Service::tiny_with_keys(backend, Processes::One, &settings).await;
+    let (slow, quick) = ["slow", "quick"].map(|tenant| service.key(tenant, ALL_SCOPES)).into();
+    let (slow, quick) = (service.client_with(&slow), service.client_with(&quick));
+    let ask = |client: &reqwest::Client, path: &str, body: Value| {
+        let request = client.post(service.url(path)).json(&body);
+        async move {
+            let answer = request.send().await.expect("an answer");
+            assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+        }
+    };
+    for client in [&slow, &quick] {
+        ask(client, "/v1/webhook-endpoints/callbacks/rotate-secret", json!({})).await;
+    }
+    let telling = |url: String| {
+        let mut body = one_image();
+        body["webhook"] = json!({ "url": url });
+        body
+    };
+    let mut hanging = Vec::new();
+    for _ in 0..300 {
+        let receiver = Receiver::start([Hang]).await;
+        ask(&slow, "/v1/jobs", telling(receiver.url("/"))).await;
+        hanging.push(receiver);
+    }
+    let receiver = Receiver::start([Status(204)]).await;
+    for told in 1..=5 {
+        let began = Instant::now();
+        ask(&quick, "/v1/jobs", telling(receiver.url("/"))).await;
+        receiver.got(told).await;
+        // A sender waits 15 seconds for one that hangs.
+        assert!(began.elapsed() < Duration::from_secs(10), "{told}: {:?}", began.elapsed());
+    }
+    // As many as a tenant may have under way, and one of the other.
+    let shown = service.client.get(service.url("/metrics")).send().await.unwrap();
+    let shown = shown.text().await.unwrap();
+    let mut shown = shown.lines().filter_map(|line| line.strip_prefix("aisle_webhooks_in_flight "));
+    let under_way: usize = shown.next().expect("the gauge").parse().unwrap();
+    assert!((1..=33).contains(&under_way), "{under_way} are under way");
+    let tried = hanging.iter().filter(|receiver| !receiver.received().is_empty()).count();
+    assert!((1..300).contains(&tried), "{tried} of those that hang were tried by now");
 }
 
 async fn a_delivery_is_replayed_from_the_log(service: &Service) {

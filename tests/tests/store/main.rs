@@ -34,6 +34,7 @@ mod webhooks_breaker;
 mod webhooks_claims;
 mod webhooks_endpoints;
 mod webhooks_ends;
+mod webhooks_fairness;
 mod webhooks_log;
 mod world;
 
@@ -274,6 +275,15 @@ conformance! {
         a_clock_that_was_set_back_holds_up_nothing_new,
         a_lane_of_two_thousand_starves_no_other,
         senders_at_once_share_without_overlap,
+    }
+    webhooks_fairness {
+        senders_together_hold_no_more_of_a_tenant_than_its_share,
+        tenants_take_turns_however_many_receivers_they_have,
+        a_claim_gives_to_each_tenant_before_it_gives_one_more,
+        a_tenant_of_three_hundred_hanging_receivers_delays_no_other,
+        what_ends_while_its_tenant_has_its_share_goes_out_after_it,
+        what_is_still_to_be_told_is_counted,
+        what_no_sender_claims_is_overdue,
     }
     webhooks_breaker {
         a_lane_that_fails_five_times_rests,

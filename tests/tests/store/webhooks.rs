@@ -15,6 +15,10 @@ use crate::world::World;
 /// How long a sender of these cases holds a delivery.
 pub(crate) const HELD: Duration = Duration::from_secs(60);
 
+/// Deliveries of a tenant that senders of these cases hold together: as good
+/// as all, but where a case says otherwise.
+pub(crate) const PER_TENANT: usize = 1_000;
+
 /// Deliveries of a lane that senders of these cases hold together.
 pub(crate) const PER_LANE: usize = 4;
 
@@ -36,7 +40,7 @@ pub(crate) fn secret(text: &str, expires_at: Option<Timestamp>) -> EndpointSecre
 }
 
 pub(crate) fn wish(max: usize) -> DeliveryClaim {
-    DeliveryClaim { max, per_lane: PER_LANE, lease: HELD }
+    DeliveryClaim { max, per_lane: PER_LANE, per_tenant: PER_TENANT, lease: HELD }
 }
 
 /// Where the delivery of a job's callback is found.
@@ -115,9 +119,17 @@ impl World {
 
     /// Takes as many jobs to their end, which a callback of that origin is told.
     pub(crate) async fn end_many(&self, origin: &str, count: usize) -> BTreeSet<DeliveryId> {
+        self.end_all((0..count).map(|_| job_telling(origin))).await
+    }
+
+    /// Takes jobs of one item to their good end; answers their callbacks.
+    pub(crate) async fn end_all(
+        &self,
+        jobs: impl IntoIterator<Item = NewJob>,
+    ) -> BTreeSet<DeliveryId> {
         let mut submitting = tokio::task::JoinSet::new();
-        for _ in 0..count {
-            let (store, new) = (self.store.clone(), job_telling(origin));
+        for new in jobs {
+            let store = self.store.clone();
             submitting.spawn(async move {
                 store.enqueue(&new, &items(1)).await.unwrap();
                 to_callback(&new)

@@ -22,8 +22,11 @@ pub(crate) async fn nothing_is_due_in_an_empty_store(world: &World) {
     world.sign_callbacks().await;
     world.end(&job_telling("hooks")).await;
     assert_eq!(world.due(0).await, []);
-    let none = DeliveryClaim { per_lane: 0, ..wish(1) };
-    assert_eq!(world.store.claim_deliveries(&none).await.unwrap(), []);
+    for none in
+        [DeliveryClaim { per_lane: 0, ..wish(1) }, DeliveryClaim { per_tenant: 0, ..wish(1) }]
+    {
+        assert_eq!(world.store.claim_deliveries(&none).await.unwrap(), []);
+    }
     assert_eq!(world.due(usize::MAX).await.len(), 1);
 }
 
@@ -33,7 +36,8 @@ pub(crate) async fn a_claimed_delivery_carries_all_that_a_sender_needs(world: &W
     let endpoint = Endpoint { secrets: secrets.clone(), ..world.new_endpoint() };
     world.put(&endpoint).await;
     world.sign_callbacks().await;
-    let new = job_telling("hooks");
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let new = NewJob { trace: Some(trace.parse().unwrap()), ..job_telling("hooks") };
     world.end(&new).await;
     let due = world.due(ALL).await;
     let at = |lane: &str| due.iter().find(|held| held.lane == lane).unwrap();
@@ -44,6 +48,7 @@ pub(crate) async fn a_claimed_delivery_carries_all_that_a_sender_needs(world: &W
     for held in [by_endpoint, by_callback] {
         assert_eq!((&held.tenant, held.event, held.attempt), (&new.tenant, Event::JobSucceeded, 1));
         assert_eq!((held.job.id, held.lease.id.job), (new.id, new.id));
+        assert_eq!(held.job.trace, new.trace);
     }
     assert_ne!(by_endpoint.lease.token, by_callback.lease.token);
 }

@@ -214,6 +214,7 @@ pub(crate) async fn what_is_told_outlives_the_job(world: &World) {
             metadata: metadata.clone(),
             created_at,
             completed_at,
+            trace: new.trace,
         };
         assert_eq!(told.job, expected);
     }

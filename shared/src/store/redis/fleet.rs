@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::{DeadLetter, LaneStats, Stats, StoreError};
+use super::super::{DeadLetter, LaneStats, Stats, StoreError, WebhookStats};
 use super::keys::Shard;
 use super::records::{read, read_band, read_json, write_json};
 use super::server::{Server, millis};
@@ -17,8 +17,8 @@ const LETTERS: usize = 1_000;
 const JOBS_PER_CALL: usize = 500;
 
 /// What the counting script answers: a row for each lane, then items delayed,
-/// running and live, and dead letters.
-type StatsRows = (Vec<(String, String, u64, Option<u64>)>, u64, u64, u64, u64);
+/// running and live, dead letters, deliveries pending and due.
+type StatsRows = (Vec<(String, String, u64, Option<u64>)>, u64, u64, u64, u64, u64, Option<u64>);
 
 /// A worker's models, for a while.
 pub(super) async fn announce(
@@ -60,7 +60,7 @@ pub(super) async fn models(server: &Server) -> Result<Vec<AnnouncedModel>, Store
 /// What is where.
 pub(super) async fn stats(server: &Server) -> Result<Stats, StoreError> {
     let step = server.step(&server.scripts().stats, Shard::ONLY);
-    let (rows, delayed, running, live, dead): StatsRows = server.run(&step).await?;
+    let (rows, delayed, running, live, dead, pending, due): StatsRows = server.run(&step).await?;
     let mut lanes = rows
         .iter()
         .map(|(model, band, ready, oldest)| {
@@ -73,7 +73,8 @@ pub(super) async fn stats(server: &Server) -> Result<Stats, StoreError> {
         })
         .collect::<Result<Vec<_>, StoreError>>()?;
     lanes.sort_by(|a, b| (&a.model, a.priority).cmp(&(&b.model, b.priority)));
-    Ok(Stats { lanes, delayed, running, live, dead })
+    let webhooks = WebhookStats { pending, due: due.map(Timestamp) };
+    Ok(Stats { lanes, delayed, running, live, dead, webhooks })
 }
 
 /// The newest dead letters.

@@ -55,7 +55,7 @@ scripts! {
     announce: "announce.lua";
     retire: "retire.lua";
     models: "models.lua";
-    stats: "stats.lua";
+    stats: "stats.lua" DELIVERY_LANES;
     dead_letters: "dead_letters.lua";
     existing: "existing.lua";
     check: "check.lua";

@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_keys.sql"),
     include_str!("migrations/0005_limits.sql"),
     include_str!("migrations/0006_uploads.sql"),
+    include_str!("migrations/0007_sender.sql"),
 ];
 
 /// Marks the file as ours (`PRAGMA application_id`): "aisl" in ASCII.

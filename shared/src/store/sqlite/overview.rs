@@ -4,14 +4,16 @@ use rusqlite::{Connection, params};
 
 use super::values::Json;
 use crate::domain::{ItemRef, JobId};
-use crate::store::{DeadLetter, LaneStats, Stats, StoreError};
+use crate::store::{DeadLetter, LaneStats, Stats, StoreError, WebhookStats};
 
 /// What the store holds. Reads counters, never items, but for the oldest job
 /// of each lane.
 pub(super) fn stats(db: &Connection) -> Result<Stats, StoreError> {
     let mut stats = db.query_row(
         "SELECT coalesce(sum(delayed), 0), coalesce(sum(running), 0), coalesce(sum(live), 0),
-                (SELECT count(*) FROM dead_letters) FROM lanes",
+                (SELECT count(*) FROM dead_letters),
+                (SELECT deliveries FROM pending_deliveries),
+                (SELECT min(next_at) FROM delivery_tenants) FROM lanes",
         [],
         |row| {
             Ok(Stats {
@@ -20,6 +22,7 @@ pub(super) fn stats(db: &Connection) -> Result<Stats, StoreError> {
                 running: row.get(1)?,
                 live: row.get(2)?,
                 dead: row.get(3)?,
+                webhooks: WebhookStats { pending: row.get(4)?, due: row.get(5)? },
             })
         },
     )?;

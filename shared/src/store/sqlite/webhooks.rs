@@ -8,6 +8,7 @@ mod log;
 mod outbox;
 mod retention;
 mod settle;
+pub(super) mod turn;
 
 use std::time::Duration;
 

@@ -199,6 +199,7 @@ impl Rig {
                 metadata: serde_json::Map::new(),
                 created_at: Timestamp::now(),
                 completed_at: Timestamp::now(),
+                trace: None,
             },
             attempt: 1,
             lane: "lane".to_owned(),
@@ -255,6 +256,27 @@ async fn a_delivery_is_signed_by_each_of_its_secrets() {
     for secret in &secrets {
         assert_eq!(verify(secret, &signed, body.as_bytes(), now), Ok(()));
     }
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_leads_the_receiver_to_the_trace_of_its_job() {
+    let (rig, receiver) = (Rig::start(GRACE), Receiver::start(OK).await);
+    let secret = [Secret::generate()];
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let mut traced = rig.delivery(receiver.url(), &secret);
+    traced.job.trace = Some(trace.parse().unwrap());
+    rig.give([traced]);
+    rig.settled(1).await;
+    rig.give([rig.delivery(receiver.url(), &secret)]);
+    rig.settled(2).await;
+    let told = receiver.got().into_iter().map(|request| {
+        let lines = request.lines().map(str::to_lowercase);
+        let mut lines =
+            lines.filter_map(|line| Some(line.strip_prefix("traceparent: ")?.to_owned()));
+        lines.next()
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [Some(trace.to_owned()), None]);
     rig.stop().await;
 }
 

@@ -89,5 +89,8 @@ pub(super) async fn compare(world: &Harness, reference: &Reference) -> anyhow::R
         })
         .collect();
     ensure!(found == expected, "{found:?} are told and should be {expected:?}");
+    let pending = found.values().filter(|(_, status)| *status == DeliveryStatus::Pending).count();
+    let counted = world.store.stats().await?.webhooks.pending;
+    ensure!(counted == pending as u64, "{counted} are counted and {pending} are pending");
     Ok(())
 }

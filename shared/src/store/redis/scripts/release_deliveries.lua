@@ -10,7 +10,7 @@ for i = 2, #ARGV, 2 do
     call('HDEL', out_key(id), 'token')
     call('HINCRBY', out_key(id), 'attempt', -1)
     call('HINCRBY', out_key(id), 'attempted', -1)
-    call('ZREM', held_key(lane), id)
+    let_go(lane, id)
     make_due(lane, id, d[4])
   end
 end

@@ -39,7 +39,7 @@ keep_attempt(id, ARGV[4])
 if verdict == 'retry' and call('EXISTS', endpoint_key(tenant, endpoint)) == 1 then
   local due = now + num(ARGV[6])
   call('HSET', out_key(id), 'due', due)
-  call('ZREM', held_key(lane), id)
+  let_go(lane, id)
   call('ZADD', pending_key(lane), due, id)
 else
   if verdict == 'retry' then note(id, 'endpoint_removed') end

@@ -1,6 +1,7 @@
 #!lua flags=no-writes
 -- What is where: the lanes with ready items, each with the creation of its
--- oldest, then items delayed, running and live, and dead letters.
+-- oldest, then items delayed, running and live, dead letters, deliveries that
+-- are pending, and when a claim should look at the first of those it may.
 
 -- A lane is sorted by fairness, not by age, but each tenant's oldest item is
 -- its first: looking at the head finds the oldest of all, unless more
@@ -24,10 +25,13 @@ for _, lane in ipairs(call('HKEYS', LANES)) do
     rows[#rows + 1] = {model, band, ready, oldest or ''}
   end
 end
+local first = call('ZRANGE', OUT_TENANTS, 0, 0, 'WITHSCORES')[2]
 return {
   rows,
   call('ZCARD', DELAYED),
   call('ZCARD', LEASES),
   num(call('HGET', META, 'live')),
   call('ZCOUNT', DEAD, '('..int(now - WEEK), '+inf'),
+  num(call('HGET', META, OUT_PENDING)),
+  first and math.floor(num(first)) or false,
 }

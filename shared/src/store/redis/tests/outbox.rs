@@ -58,7 +58,7 @@ async fn a_forgotten_delivery_leaves_no_key() {
     store.enqueue(&new, &urls(1)).await.unwrap();
     store.cancel(&tenant(), &new.id).await.unwrap();
     store.delete(&tenant(), &new.id).await.unwrap();
-    let wish = DeliveryClaim { max: 1, per_lane: 1, lease: LEASE };
+    let wish = DeliveryClaim { max: 1, per_lane: 1, per_tenant: 1, lease: LEASE };
     let held = store.claim_deliveries(&wish).await.unwrap().remove(0);
     assert_eq!(held.lane, new.callback.unwrap().origin);
     let attempt = DeliveryAttempt { at: clock.now(), took_ms: 1, status: Some(200), error: None };

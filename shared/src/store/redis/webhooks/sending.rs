@@ -16,7 +16,8 @@ use crate::store::{
 /// Deliveries that one script call moves at most.
 const DELIVERIES_PER_CALL: usize = 256;
 
-/// Lanes that one claim looks at, beyond as many as it wants deliveries.
+/// Lanes that one claim looks at, of all tenants, beyond as many as it wants
+/// deliveries.
 const MORE_LANES: usize = 64;
 
 /// Deliveries that one script call gives up at most.
@@ -32,7 +33,7 @@ pub(super) async fn claim(
     wish: &DeliveryClaim,
 ) -> Result<Vec<ClaimedDelivery>, StoreError> {
     let max = wish.max.min(DELIVERIES_PER_CALL);
-    if max == 0 || wish.per_lane == 0 {
+    if max == 0 || wish.per_lane == 0 || wish.per_tenant == 0 {
         return Ok(Vec::new());
     }
     let mut step = server.step(&server.scripts().claim_deliveries, Shard::ONLY);
@@ -40,7 +41,8 @@ pub(super) async fn claim(
         .arg(millis(wish.lease.min(LONGEST_LEASE)))
         .arg(max + MORE_LANES)
         .arg(GIVEN_UP_PER_CALL)
-        .arg(BREAKER_AFTER);
+        .arg(BREAKER_AFTER)
+        .arg(wish.per_tenant);
     for _ in 0..max {
         step.arg(format!("{:032x}", rand::random::<u128>()));
     }
@@ -92,6 +94,7 @@ fn read_told(id: &DeliveryId, fields: &Fields) -> Result<EndedJob, StoreError> {
         metadata: read_json(text("metadata")?)?,
         created_at: time("created")?,
         completed_at: time("completed")?,
+        trace: fields.get("trace").map(|text| read("a trace", text)).transpose()?,
     })
 }
 

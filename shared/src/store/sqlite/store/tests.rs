@@ -421,6 +421,7 @@ fn the_queries_of_a_busy_store_walk_indexes_and_sort_nothing() {
         overview::LANES,
         reap::RUN_OUT,
         webhooks::claim::DUE_LANES,
+        webhooks::turn::DUE_TENANTS,
         webhooks::lane::READY_DELIVERIES,
     ] {
         let mut explain = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();

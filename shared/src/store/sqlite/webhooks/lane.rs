@@ -4,6 +4,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::turn;
 use crate::domain::{DeliveryId, EndpointId, TenantId, Timestamp};
 use crate::store::webhooks::{DISABLED_AFTER, rest_after};
 use crate::store::{BREAKER_AFTER, StoreError};
@@ -179,7 +180,7 @@ impl Lane {
             )?
             .execute([self.id])?;
         }
-        Ok(())
+        turn::refresh(db, &self.tenant, now)
     }
 
     /// Leaves the lane alone until the first lease in it is over; one that
@@ -193,14 +194,14 @@ impl Lane {
              WHERE id = ?1",
         )?
         .execute(params![self.id, now])?;
-        Ok(())
+        turn::refresh(db, &self.tenant, now)
     }
 
     /// Has the next claim look at the lane.
     pub(super) fn look_at(&self, db: &Connection, now: Timestamp) -> Result<(), StoreError> {
         db.prepare_cached("UPDATE delivery_lanes SET next_at = ?2 WHERE id = ?1")?
             .execute(params![self.id, now])?;
-        Ok(())
+        turn::refresh(db, &self.tenant, now)
     }
 }
 

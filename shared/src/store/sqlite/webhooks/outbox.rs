@@ -80,7 +80,7 @@ fn endpoints_for(
 /// What the job's row says, and what this step knows better.
 fn snapshot(step: &Step<'_>, ended: &Ended) -> Result<EndedJob, StoreError> {
     let mut select = step.db.prepare_cached(
-        "SELECT l.model, j.metadata, j.created_at
+        "SELECT l.model, j.metadata, j.created_at, j.trace
          FROM jobs j CROSS JOIN lanes l ON l.id = j.lane WHERE j.id = ?1",
     )?;
     Ok(select.query_row([ended.job], |row| {
@@ -92,6 +92,7 @@ fn snapshot(step: &Step<'_>, ended: &Ended) -> Result<EndedJob, StoreError> {
             metadata: row.get::<_, Json<_>>(1)?.0,
             created_at: row.get(2)?,
             completed_at: step.now.wall,
+            trace: row.get(3)?,
         })
     })?)
 }

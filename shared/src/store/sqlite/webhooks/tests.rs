@@ -70,7 +70,7 @@ async fn a_claim_of_deliveries_that_finds_nothing_writes_nothing() {
     let clock = ManualClock::at(Timestamp(1_000_000));
     let store = open(&folder, &clock);
     let job = submitted(&store).await;
-    let wish = DeliveryClaim { max: 8, per_lane: 8, lease: Duration::from_secs(60) };
+    let wish = DeliveryClaim { max: 8, per_lane: 8, per_tenant: 8, lease: Duration::from_secs(60) };
     store.cancel(&job.tenant, &job.id).await.unwrap();
     // Nothing signs it, so that it is given up here.
     assert!(store.claim_deliveries(&wish).await.unwrap().is_empty());

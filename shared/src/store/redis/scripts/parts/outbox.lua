@@ -6,10 +6,11 @@ local function keep_told(job, status)
   local before = call('HGET', told_key(job), 'completed')
   if before then return num(before) end
   local j = call('HMGET', job_key(job), 'model', 'total', 'succeeded', 'failed', 'canceled',
-    'metadata', 'created')
+    'metadata', 'created', 'trace')
   call('HSET', told_key(job), 'status', status, 'model', j[1], 'total', j[2],
     'succeeded', num(j[3]), 'failed', num(j[4]), 'canceled', num(j[5]),
     'metadata', j[6], 'created', j[7], 'completed', now)
+  if j[8] then call('HSET', told_key(job), 'trace', j[8]) end
   return now
 end
 
@@ -19,6 +20,7 @@ local function deliver_to(job, endpoint, tenant, origin, url, status)
   if call('EXISTS', out_key(id)) == 1 then return end
   local created = keep_told(job, status)
   call('HINCRBY', told_key(job), 'left', 1)
+  call('HINCRBY', META, OUT_PENDING, 1)
   call('HSET', out_key(id), 'tenant', tenant, 'origin', origin, 'url', url,
     'event', 'job.'..status, 'status', 'pending', 'created', created, 'due', now)
   call('ZADD', out_index_key(tenant), 0, out_place_of(created, id))
