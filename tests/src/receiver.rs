@@ -8,9 +8,10 @@ use std::time::{Duration, SystemTime};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::wait;
 
@@ -29,6 +30,22 @@ pub enum Behaviour {
     Drip,
     /// Answers 200 with ten megabytes.
     Flood,
+    /// Answers 200 after a while.
+    Slow(Duration),
+    /// Resets the connection.
+    Reset,
+}
+
+impl Behaviour {
+    /// Whether a sender may take the message as delivered.
+    #[must_use]
+    pub fn accepts(&self) -> bool {
+        match self {
+            Self::Status(status) => (200..300).contains(status),
+            Self::Drip | Self::Flood | Self::Slow(_) => true,
+            Self::RetryAfter(..) | Self::Redirect(_) | Self::Hang | Self::Reset => false,
+        }
+    }
 }
 
 /// A request as it came.
@@ -42,12 +59,15 @@ pub struct Received {
     pub headers: HashMap<String, String>,
     /// The body.
     pub body: String,
+    /// What was done with it.
+    pub answer: Behaviour,
 }
 
 /// A receiver that follows a script. It stops when dropped.
 #[derive(Debug)]
 pub struct Receiver {
     base: String,
+    script: Arc<Mutex<VecDeque<Behaviour>>>,
     received: Arc<Mutex<Vec<Received>>>,
     server: JoinHandle<()>,
 }
@@ -86,19 +106,28 @@ impl Receiver {
         let scheme = if tls.is_some() { "https" } else { "http" };
         let base = format!("{scheme}://{}", listener.local_addr().expect("a bound address"));
         let received = Arc::new(Mutex::new(Vec::new()));
-        let (log, script) = (Arc::clone(&received), Arc::new(Mutex::new(script)));
+        let script = Arc::new(Mutex::new(script));
+        let (log, acts) = (Arc::clone(&received), Arc::clone(&script));
         let server = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (log, script, tls) = (Arc::clone(&log), Arc::clone(&script), tls.clone());
+                let (log, acts, tls) = (Arc::clone(&log), Arc::clone(&acts), tls.clone());
                 tokio::spawn(async move {
                     match tls {
-                        None => serve(stream, &script, &log).await,
-                        Some(tls) => serve(tls.accept(stream).await?, &script, &log).await,
+                        None => serve(stream, &acts, &log).await,
+                        Some(tls) => serve(tls.accept(stream).await?, &acts, &log).await,
                     }
                 });
             }
         });
-        Self { base, received, server }
+        Self { base, script, received, server }
+    }
+
+    /// Follows another script from the next request on.
+    ///
+    /// # Panics
+    /// When a thread has panicked over it.
+    pub fn turn(&self, script: impl Into<VecDeque<Behaviour>>) {
+        *self.script.lock().expect("the script") = script.into();
     }
 
     /// The URL of a path.
@@ -113,7 +142,17 @@ impl Receiver {
     /// When a thread has panicked over it.
     #[must_use]
     pub fn received(&self) -> Vec<Received> {
-        self.received.lock().expect("the receiver's log").clone()
+        self.received_from(0)
+    }
+
+    /// What it got after the first so many.
+    ///
+    /// # Panics
+    /// When a thread has panicked over it.
+    #[must_use]
+    pub fn received_from(&self, first: usize) -> Vec<Received> {
+        let received = self.received.lock().expect("the receiver's log");
+        received.iter().skip(first).cloned().collect()
     }
 
     /// What it got, once it is as much as that.
@@ -135,24 +174,48 @@ impl Drop for Receiver {
     }
 }
 
+/// A connection that can be ended without a farewell.
+trait Resets {
+    fn reset_when_dropped(&self) -> std::io::Result<()>;
+}
+
+impl Resets for TcpStream {
+    fn reset_when_dropped(&self) -> std::io::Result<()> {
+        self.set_zero_linger()
+    }
+}
+
+impl Resets for TlsStream<TcpStream> {
+    fn reset_when_dropped(&self) -> std::io::Result<()> {
+        self.get_ref().0.set_zero_linger()
+    }
+}
+
 async fn serve(
-    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin + Resets,
     script: &Mutex<VecDeque<Behaviour>>,
     log: &Mutex<Vec<Received>>,
 ) -> std::io::Result<()> {
-    let received = read(&mut stream).await?;
+    let mut received = read(&mut stream).await?;
     let next = {
         let mut script = script.lock().expect("the script");
         if script.len() > 1 { script.pop_front() } else { script.front().cloned() }
     };
+    let next = next.unwrap_or(received.answer);
+    received.answer = next.clone();
     log.lock().expect("the receiver's log").push(received);
     let head = |status: u16, more: &str| {
         format!("HTTP/1.1 {status} X\r\n{more}Content-Length: 0\r\nConnection: close\r\n\r\n")
     };
-    let answer = match next.unwrap_or(Behaviour::Status(200)) {
+    let answer = match next {
         Behaviour::Status(status) => head(status, ""),
         Behaviour::RetryAfter(status, field) => head(status, &format!("Retry-After: {field}\r\n")),
         Behaviour::Redirect(url) => head(307, &format!("Location: {url}\r\n")),
+        Behaviour::Slow(time) => {
+            tokio::time::sleep(time).await;
+            head(200, "")
+        }
+        Behaviour::Reset => return stream.reset_when_dropped(),
         Behaviour::Hang => std::future::pending().await,
         Behaviour::Drip => return drip(&mut stream).await,
         Behaviour::Flood => {
@@ -190,5 +253,6 @@ async fn read(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Received
     let mut body = vec![0; length.unwrap_or(0)];
     stream.read_exact(&mut body).await?;
     let body = String::from_utf8_lossy(&body).into_owned();
-    Ok(Received { at: SystemTime::now(), path, headers, body })
+    let answer = Behaviour::Status(200);
+    Ok(Received { at: SystemTime::now(), path, headers, body, answer })
 }

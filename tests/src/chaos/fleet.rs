@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use aisle_shared::webhook::MasterKey;
 use tempfile::TempDir;
 
 use super::load::{Targets, client};
@@ -44,6 +45,13 @@ impl Plan {
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.settings.push((name, value.into()));
         self
+    }
+
+    /// The same with webhooks, to receivers on loopback too.
+    #[must_use]
+    pub fn with_webhooks(self) -> Self {
+        let key = MasterKey::generate().reveal().to_string();
+        self.with("AISLE_DANGER_ALLOW_PRIVATE_NETWORKS", "true").with("AISLE_SECRET_KEY", key)
     }
 }
 

@@ -12,6 +12,7 @@ pub mod fleet;
 pub mod inside;
 pub mod ledger;
 pub mod load;
+pub mod mailbox;
 pub mod process;
 pub mod proxy;
 pub mod report;

@@ -10,10 +10,16 @@ use super::fleet::{Fleet, Plan};
 use super::inside::Inside;
 use super::ledger::{Ledger, Promise};
 use super::load::{Habits, Load, Orders, Targets};
+use super::mailbox::Mailbox;
 use super::report::Report;
 use super::settle::{Ended, Witness, settle, settle_those};
 use crate::harness::Backend;
+use crate::receiver::Behaviour;
 use crate::wait;
+
+/// How long after a job's end its event may come: a claim of a sender that
+/// died, or whose answer was lost, holds for a minute.
+const DELIVERED_WITHIN: Duration = Duration::from_secs(90);
 
 /// How much of an experiment is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +49,7 @@ pub struct Scene {
     /// What was found so far.
     pub report: Report,
     witness: Option<Witness>,
+    mailbox: Option<Mailbox>,
 }
 
 impl Scene {
@@ -59,7 +66,7 @@ impl Scene {
     pub fn over(experiment: &'static str, fleet: Fleet) -> Self {
         let ledger = Arc::new(Ledger::new(fleet.folder()).expect("a ledger"));
         let report = Report::new(experiment, fleet.backend);
-        Self { fleet, ledger, report, witness: None }
+        Self { fleet, ledger, report, witness: None, mailbox: None }
     }
 
     /// Begins to submit to every API, and to look at what is answered.
@@ -110,10 +117,22 @@ impl Scene {
         job["completed_at"].is_string()
     }
 
-    /// Holds every promise against what the service says.
+    /// Registers a receiver of webhooks, to which [`Self::settle`] then holds
+    /// every event of every promise. Its fleet was planned with webhooks.
+    pub async fn listen(&mut self) {
+        self.mailbox = Some(Mailbox::open(&self.fleet, "all", [Behaviour::Status(204)]).await);
+    }
+
+    /// Holds every promise against what the service says, and against what the
+    /// receiver of webhooks got.
     pub async fn settle(&mut self, within: Duration) -> Vec<Ended> {
         self.witness = None;
-        settle(&mut self.fleet, &self.ledger, within, &mut self.report).await
+        let ended = settle(&mut self.fleet, &self.ledger, within, &mut self.report).await;
+        if let Some(mailbox) = &self.mailbox {
+            mailbox.complete(&ended, DELIVERED_WITHIN).await;
+            mailbox.reckon(&ended).note(&mut self.report);
+        }
+        ended
     }
 
     /// The same for the jobs that were sent after that moment.

@@ -164,7 +164,7 @@ pub fn witness(ledger: &Ledger, id: &str, job: &Value) {
 }
 
 /// What an ended job counted twice, and what it answered wrongly.
-fn compare(promise: &Promise, job: &Value) -> (Vec<String>, Vec<String>) {
+pub(super) fn compare(promise: &Promise, job: &Value) -> (Vec<String>, Vec<String>) {
     let (id, total) = (&promise.id, promise.images.len() as u64);
     let (mut twice, mut wrong) = (Vec::new(), Vec::new());
     let count = |name: &str| job["items"][name].as_u64().unwrap_or(0);

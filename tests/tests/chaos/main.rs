@@ -33,6 +33,7 @@ sentences! {
         a_clock_that_jumps_ends_no_lease: "clock-jump";
         hosts_that_hang_hold_up_no_other: "hanging-hosts";
         images_that_are_none_fail_alone: "poison-images";
+        receivers_that_misbehave_delay_no_other: "receivers";
         a_full_disk_damages_nothing: "disk-full";
     }
     redis {
@@ -43,6 +44,7 @@ sentences! {
         a_clock_that_jumps_ends_no_lease: "clock-jump";
         hosts_that_hang_hold_up_no_other: "hanging-hosts";
         images_that_are_none_fail_alone: "poison-images";
+        receivers_that_misbehave_delay_no_other: "receivers";
         a_killed_redis_loses_nothing_with_a_sync_each_second: "redis-everysec";
         a_killed_redis_loses_nothing_with_a_sync_each_time: "redis-always";
         a_frozen_redis_is_answered_for_in_time: "redis-frozen";

@@ -32,8 +32,10 @@ const LATER: &str = "+2h";
 /// lost; clients repeat what was not acknowledged, with the same key.
 pub(super) async fn kill(store: Backend, scale: Scale) -> Report {
     let temporary = tempfile::tempdir().expect("a temporary folder");
-    let plan = Plan::of(1, 1).with("TMPDIR", temporary.path().display().to_string());
+    let plan = Plan::of(1, 1).with_webhooks();
+    let plan = plan.with("TMPDIR", temporary.path().display().to_string());
     let mut scene = Scene::set("kill-api", store, plan).await;
+    scene.listen().await;
     let orders = pictures(400, 8);
     let honoured = honours_keys(&scene, &orders).await;
     let base = scene.fleet.apis[0].base();

@@ -4,6 +4,7 @@ mod api;
 mod disk;
 mod images;
 mod network;
+mod receivers;
 mod redis;
 mod workers;
 
@@ -96,6 +97,9 @@ experiments! {
         "four of five image hosts hang, drip, flood or circle: the fifth keeps its pace";
     "poison-images", BOTH, images::poison,
         "one image in sixteen is none: it fails alone, and every worker lives";
+    "receivers", BOTH, receivers::misbehaving,
+        "receivers of webhooks hang, refuse, flood, reset or fall behind, senders are killed: \
+         a healthy one has each event in time, the others later, none as two messages";
     "disk-full", SQLITE, disk::full,
         "the disk of the store and the uploads fills up: nothing is damaged";
     "herd", REDIS, api::herd,

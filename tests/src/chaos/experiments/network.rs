@@ -19,8 +19,11 @@ const STEADY: Habits = Habits { clients: 6, every: Duration::from_millis(400), f
 /// Redis has seen them. What is timed: nothing; what is measured: images done
 /// in a while, beside a while in fair weather.
 pub(super) async fn slow(store: Backend, scale: Scale) -> Report {
-    let (fleet, proxy) = behind_a_proxy(store, Plan::of(1, 2)).await;
+    let (fleet, proxy) = behind_a_proxy(store, Plan::of(1, 2).with_webhooks()).await;
     let mut scene = Scene::over("slow-network", fleet);
+    if scale == Scale::Long {
+        scene.listen().await;
+    }
     let load = scene.load(&pictures(200, 6), STEADY);
     scene.acknowledged(5).await;
     let while_ = scale.pick(Duration::from_secs(6), Duration::from_secs(60));

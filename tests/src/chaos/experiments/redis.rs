@@ -43,8 +43,12 @@ async fn killed(
     scale: Scale,
     appendfsync: &'static str,
 ) -> Report {
-    let plan = Plan { redis: vec![("appendfsync", appendfsync)], ..Plan::of(1, 2) };
+    let plan = Plan { redis: vec![("appendfsync", appendfsync)], ..Plan::of(1, 2).with_webhooks() };
     let mut scene = Scene::set(name, store, plan).await;
+    // A claim whose answer is lost holds for a minute.
+    if scale == Scale::Long {
+        scene.listen().await;
+    }
     let load = scene.load(&pictures(200, 6), CLIENTS);
     // Redis puts its writing off while a sync of the disk is under way.
     let _busy = BusyDisk::start(scene.fleet.folder());
@@ -93,7 +97,10 @@ impl Drop for BusyDisk {
 
 /// The process is stopped by a signal and goes on later.
 pub(super) async fn frozen(store: Backend, scale: Scale) -> Report {
-    let mut scene = Scene::set("redis-frozen", store, Plan::of(1, 2)).await;
+    let mut scene = Scene::set("redis-frozen", store, Plan::of(1, 2).with_webhooks()).await;
+    if scale == Scale::Long {
+        scene.listen().await;
+    }
     let pid = scene.fleet.redis().pid().await.expect("a process id");
     let load = scene.load(&pictures(200, 6), CLIENTS);
     for _ in 0..scale.pick(1, 3) {
@@ -112,7 +119,10 @@ pub(super) async fn frozen(store: Backend, scale: Scale) -> Report {
 
 /// The server takes commands and answers none (`CLIENT PAUSE`).
 pub(super) async fn paused(store: Backend, scale: Scale) -> Report {
-    let mut scene = Scene::set("redis-paused", store, Plan::of(1, 2)).await;
+    let mut scene = Scene::set("redis-paused", store, Plan::of(1, 2).with_webhooks()).await;
+    if scale == Scale::Long {
+        scene.listen().await;
+    }
     let load = scene.load(&pictures(200, 6), CLIENTS);
     for _ in 0..scale.pick(1, 3) {
         scene.acknowledged(5).await;
@@ -133,8 +143,11 @@ pub(super) async fn paused(store: Backend, scale: Scale) -> Report {
 
 /// Connections are refused for a while, and those there were end.
 pub(super) async fn refused(store: Backend, scale: Scale) -> Report {
-    let (fleet, proxy) = behind_a_proxy(store, Plan::of(1, 2)).await;
+    let (fleet, proxy) = behind_a_proxy(store, Plan::of(1, 2).with_webhooks()).await;
     let mut scene = Scene::over("redis-refused", fleet);
+    if scale == Scale::Long {
+        scene.listen().await;
+    }
     let load = scene.load(&pictures(200, 6), CLIENTS);
     for _ in 0..scale.pick(1, 5) {
         scene.acknowledged(5).await;

@@ -25,7 +25,11 @@ const BUSY: Habits = Habits { clients: 4, every: Duration::from_millis(100), fai
 /// Workers are killed while they hold items. What is timed: from the kill
 /// until another has claimed an item that the dead one held.
 pub(super) async fn kill(store: Backend, scale: Scale) -> Report {
-    let mut scene = Scene::set("kill-worker", store, Plan::of(1, 2)).await;
+    let mut scene = Scene::set("kill-worker", store, Plan::of(1, 2).with_webhooks()).await;
+    // What a killed sender holds is another's after a minute.
+    if scale == Scale::Long {
+        scene.listen().await;
+    }
     let load = scene.load(&pictures(500, 8), BUSY);
     scene.acknowledged(3).await;
     let kills = scale.pick(2, 50);
@@ -172,7 +176,8 @@ async fn kill_whoever_has(scene: &mut Scene, item: &str) -> u32 {
 /// Processes are asked to stop and replaced, one after the other. What is
 /// timed: from the request to stop until the process has ended.
 pub(super) async fn rolling_restart(store: Backend, scale: Scale) -> Report {
-    let mut scene = Scene::set("rolling-restart", store, Plan::of(2, 2)).await;
+    let mut scene = Scene::set("rolling-restart", store, Plan::of(2, 2).with_webhooks()).await;
+    scene.listen().await;
     let load = scene.load(&pictures(300, 8), Habits { fail_over: true, ..BUSY });
     scene.acknowledged(3).await;
     for _ in 0..scale.pick(1, 10) {
