@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod decoder;
+mod memory;
 mod models;
 mod ort_lib;
 mod output;
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    memory::limit_arenas();
     let cli = args::Cli::parse();
     match commands::run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
