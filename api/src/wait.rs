@@ -28,13 +28,21 @@ pub(crate) async fn until(
     let mut watch = context.store().watch(id);
     let end = Instant::now() + wait;
     loop {
-        let job = lookup::find(context, caller, id).await?;
+        let job = look(context, caller, id).await?;
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() || done(&job) || context.shutdown.is_cancelled() {
             return Ok(job);
         }
         change(context, &mut watch, left.min(REREAD)).await;
     }
+}
+
+/// The job for a caller who may have waited: its key must work still.
+pub(crate) async fn look(context: &Context, caller: &Caller, id: &JobId) -> Result<Job, Problem> {
+    if let Some(key) = caller.key_id() {
+        context.keyring.confirm(context.store(), &key).await?;
+    }
+    lookup::find(context, caller, id).await
 }
 
 /// Returns when the job may have changed, after `timeout`, or when the service

@@ -3,8 +3,8 @@
 //! Alive means that it does what a worker is for: the store has answered one
 //! of its claims lately, or it is full and its items get on. A worker that is
 //! not alive is to be started anew. Ready means that it is alive, has shown
-//! itself to the store, and is not about to stop; that its models work it has
-//! proven before it came to be.
+//! itself to the store, can decode images, and is not about to stop; that its
+//! models work it has proven before it came to be.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,8 +31,14 @@ struct Inner {
     patience: Patience,
     announced: AtomicBool,
     stopping: AtomicBool,
+    decoders: Hindrance,
     lanes: Mutex<Vec<LaneVitals>>,
 }
+
+/// What keeps a part of a worker from its work now, if anything does. Clones
+/// are of the same part.
+#[derive(Debug, Clone, Default)]
+pub struct Hindrance(Arc<Mutex<Option<String>>>);
 
 /// The signs of life of one model's pipeline.
 #[derive(Debug, Clone)]
@@ -79,6 +85,9 @@ pub enum Illness {
         /// Since when.
         seconds: u64,
     },
+    /// No process can be started that would decode its images.
+    #[error("images cannot be decoded: {0}")]
+    NoDecoder(String),
     /// The store does not know it yet.
     #[error("the worker is not announced yet")]
     Unannounced,
@@ -88,13 +97,15 @@ pub enum Illness {
 }
 
 impl Vitals {
-    /// Those of a worker that begins.
+    /// Those of a worker that begins, whose decoders say through `decoders`
+    /// what hinders them.
     #[must_use]
-    pub fn new(patience: Patience) -> Self {
+    pub fn new(patience: Patience, decoders: Hindrance) -> Self {
         Self(Arc::new(Inner {
             patience,
             announced: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
+            decoders,
             lanes: Mutex::default(),
         }))
     }
@@ -140,7 +151,28 @@ impl Vitals {
         if !self.0.announced.load(Ordering::Acquire) {
             return Err(Illness::Unannounced);
         }
+        if let Some(why) = self.0.decoders.get() {
+            return Err(Illness::NoDecoder(why));
+        }
         self.alive()
+    }
+}
+
+impl Hindrance {
+    /// This hinders it from now on.
+    pub fn set(&self, why: String) {
+        *locked(&self.0) = Some(why);
+    }
+
+    /// Nothing hinders it any more.
+    pub fn clear(&self) {
+        *locked(&self.0) = None;
+    }
+
+    /// What hinders it now.
+    #[must_use]
+    pub fn get(&self) -> Option<String> {
+        locked(&self.0).clone()
     }
 }
 
@@ -220,7 +252,7 @@ mod tests {
     }
 
     fn vitals(claim: Duration, work: Duration) -> (Vitals, LaneVitals) {
-        let vitals = Vitals::new(Patience { claim, work });
+        let vitals = Vitals::new(Patience { claim, work }, Hindrance::default());
         let lane = vitals.lane(model());
         (vitals, lane)
     }
@@ -233,6 +265,18 @@ mod tests {
         assert_eq!(vitals.ready(), Ok(()));
         vitals.stopping();
         assert_eq!((vitals.ready(), vitals.alive()), (Err(Illness::Stopping), Ok(())));
+    }
+
+    #[test]
+    fn a_worker_that_cannot_decode_is_alive_and_not_ready() {
+        let decoders = Hindrance::default();
+        let vitals = Vitals::new(Patience { claim: LONG, work: LONG }, decoders.clone());
+        vitals.announced();
+        decoders.set("no memory".to_owned());
+        let illness = Illness::NoDecoder("no memory".to_owned());
+        assert_eq!((vitals.ready(), vitals.alive()), (Err(illness), Ok(())));
+        decoders.clear();
+        assert_eq!(vitals.ready(), Ok(()));
     }
 
     #[test]

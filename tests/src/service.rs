@@ -212,12 +212,12 @@ impl Service {
         self.running.push((command, child));
     }
 
-    /// One process listens at the administrators' address: where they are
-    /// apart, the worker, which has no other.
+    /// The variables of one process. Two cannot listen at one administrators'
+    /// address: it is the worker's, which has no other.
     fn environment_of(&self, command: &str) -> impl Iterator<Item = (&str, &str)> + use<'_> {
-        let leaves_out = if command == "api" { "AISLE_ADMIN_LISTEN" } else { "" };
-        let settings = self.environment.iter().filter(move |(name, _)| *name != leaves_out);
-        settings.map(|(name, value)| (*name, value.as_str()))
+        let is_api = command == "api";
+        let all = self.environment.iter().map(|(name, value)| (*name, value.as_str()));
+        all.filter(move |(name, _)| !(is_api && *name == "AISLE_ADMIN_LISTEN"))
     }
 
     /// Ends every process of that command as `kill -9` does.

@@ -55,21 +55,27 @@ impl Keyring {
         let given = presented.as_ref().map_or(KeyHash::NONE, KeyText::hash);
         let proven = kept.matches(&given);
         match found {
-            Some(key) if proven => match key.state(Timestamp::now()) {
-                KeyState::Active => {
-                    self.touch(store, &key);
-                    Ok(key)
-                }
-                KeyState::Expired => Err(invalid("The API key has expired.")),
-                KeyState::Revoked => Err(invalid("The API key was revoked.")),
-            },
+            Some(key) if proven => {
+                works(&key)?;
+                self.touch(store, &key);
+                Ok(key)
+            }
             Some(_) | None => {
                 if let Some(peer) = peer {
                     self.failures.note(peer, Instant::now());
                 }
-                Err(invalid("This is no API key of this service."))
+                Err(unknown())
             }
         }
+    }
+
+    /// Makes sure that a key which has let its caller in still works.
+    ///
+    /// # Errors
+    /// A problem that says what ended it.
+    pub(crate) async fn confirm(&self, store: &dyn Store, id: &KeyId) -> Result<(), Problem> {
+        let found = self.find(store, id).await?;
+        found.map_or_else(|| Err(unknown()), |key| works(&key))
     }
 
     /// Refuses a peer that has sent many wrong keys, without asking the
@@ -126,6 +132,18 @@ impl Keyring {
     fn known(&self) -> MutexGuard<'_, HashMap<KeyId, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn works(key: &ApiKey) -> Result<(), Problem> {
+    match key.state(Timestamp::now()) {
+        KeyState::Active => Ok(()),
+        KeyState::Expired => Err(invalid("The API key has expired.")),
+        KeyState::Revoked => Err(invalid("The API key was revoked.")),
+    }
+}
+
+fn unknown() -> Problem {
+    invalid("This is no API key of this service.")
 }
 
 fn invalid(detail: &str) -> Problem {

@@ -122,9 +122,9 @@ impl Feed {
     /// The next event or heartbeat; `None` at the end.
     async fn next(&mut self) -> Option<Bytes> {
         while !self.ended && !self.context.shutdown.is_cancelled() {
-            // A job that is gone, or a store that is: the caller comes back
-            // and is told so by status.
-            let job = lookup::find(&self.context, &self.caller, &self.id).await.ok()?;
+            // A job that is gone, or a key or a store that is: the caller comes
+            // back and is told so by status.
+            let job = wait::look(&self.context, &self.caller, &self.id).await.ok()?;
             if self.seen != Some(job.version) {
                 return self.event(job).await;
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use aisle_api::ApiSettings;
-use aisle_shared::vitals::{Patience, Vitals};
+use aisle_shared::vitals::{Hindrance, Patience, Vitals};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
 
@@ -44,7 +44,7 @@ async fn health_asks_after_the_worker_only_where_the_process_has_one() {
     assert_eq!(get(&app, "/health/ready").await.status, StatusCode::OK);
 
     let mut rig = Rig::new().await;
-    let vitals = Vitals::new(Patience { claim: LONG, work: Duration::ZERO });
+    let vitals = Vitals::new(Patience { claim: LONG, work: Duration::ZERO }, Hindrance::default());
     let lane = vitals.lane(MODEL.parse().unwrap());
     rig.state.worker = Some(vitals.clone());
     let app = rig.app().await;

@@ -7,9 +7,9 @@ use std::time::Duration;
 use crate::domain::JobStatus;
 use crate::telemetry::names;
 
-/// A job that a step has ended.
+/// The end of a job, as it is counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct EndedJob {
+pub(super) struct JobEnd {
     /// The model that it asked for.
     pub(super) model: String,
     /// How it ended.
@@ -18,7 +18,7 @@ pub(super) struct EndedJob {
     pub(super) took: Duration,
 }
 
-impl EndedJob {
+impl JobEnd {
     /// Counts and times it. Call this once, when the step is durable.
     pub(super) fn report(self) {
         let Self { model, status, took } = self;

@@ -15,5 +15,6 @@ mod hostile;
 mod large;
 mod memory;
 mod pillow;
+mod readiness;
 mod rig;
 mod service;

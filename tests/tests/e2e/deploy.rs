@@ -158,6 +158,8 @@ async fn what_alerts_watch_is_shown_by_a_service_that_works() {
     let absent = [
         "aisle_leases_expired_total",
         "aisle_dead_letter_total",
+        "aisle_decoders_replaced_total",
+        "aisle_refusals_total",
         "aisle_trace_export_errors_total",
         "aisle_refusals_total",
         "aisle_webhook_attempts_total",

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use aisle_shared::domain::{ImageInfo, ItemError};
 use aisle_shared::image_probe::ImageLimits;
+use aisle_shared::vitals::Hindrance;
 
 use crate::decode;
 use crate::preprocess::Framing;
@@ -145,8 +146,20 @@ impl Decoder {
 
     /// Why images cannot be decoded now: the last child could not be started.
     #[must_use]
-    pub fn trouble(&self) -> Option<String> {
-        self.pool.as_ref().and_then(Pool::trouble)
+    pub fn trouble(&self) -> Hindrance {
+        self.pool.as_ref().map_or_else(Hindrance::default, |pool| pool.trouble().clone())
+    }
+
+    /// Where images could not be decoded, tries whether they can be now: nobody
+    /// else does as long as no image comes. Blocks for ten seconds at most.
+    ///
+    /// # Errors
+    /// When still no child can be started.
+    pub fn look_again(&self) -> Result<(), StartError> {
+        match &self.pool {
+            Some(pool) if pool.trouble().get().is_some() => pool.look_again(),
+            Some(_) | None => Ok(()),
+        }
     }
 }
 

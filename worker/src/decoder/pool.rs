@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use aisle_shared::domain::{ErrorCode, ImageInfo, ItemError};
 use aisle_shared::image_probe::{ImageLimits, Probed, probe};
 use aisle_shared::telemetry::names;
+use aisle_shared::vitals::Hindrance;
 
 use super::budget::Budget;
 use super::process::{Broken, Process, StartError};
@@ -39,7 +40,7 @@ pub(super) struct Pool {
     budget: Budget,
     idle: Mutex<Vec<Process>>,
     /// Why the last attempt to start a child failed, if it did.
-    trouble: Mutex<Option<String>>,
+    trouble: Hindrance,
 }
 
 impl Pool {
@@ -59,7 +60,7 @@ impl Pool {
         }
         tracing::info!(children = idle.len(), "decoders are ready");
         let budget = Budget::new(memory);
-        let (idle, trouble) = (Mutex::new(idle), Mutex::default());
+        let (idle, trouble) = (Mutex::new(idle), Hindrance::default());
         Ok(Self { program, timeout, budget, idle, trouble })
     }
 
@@ -133,14 +134,10 @@ impl Pool {
         }
         let mut failures = 0;
         loop {
-            let error = match Process::start(&self.program) {
-                Ok(process) => {
-                    *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                    return Ok(process);
-                }
+            let error = match self.begin() {
+                Ok(process) => return Ok(process),
                 Err(error) => error,
             };
-            *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
             failures += 1;
             tracing::error!(%error, failures, "a decoder cannot be started");
             if failures >= STARTS {
@@ -150,9 +147,25 @@ impl Pool {
         }
     }
 
+    /// Starts a child and notes whether that went well.
+    fn begin(&self) -> Result<Process, StartError> {
+        let begun = Process::start(&self.program);
+        match &begun {
+            Ok(_) => self.trouble.clear(),
+            Err(error) => self.trouble.set(error.to_string()),
+        }
+        begun
+    }
+
     /// Why no child can be started now.
-    pub(super) fn trouble(&self) -> Option<String> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(super) const fn trouble(&self) -> &Hindrance {
+        &self.trouble
+    }
+
+    /// Tries whether a child can be started again. It is ended at once: whoever
+    /// has an image starts its own.
+    pub(super) fn look_again(&self) -> Result<(), StartError> {
+        self.begin().map(drop)
     }
 
     /// Keeps a child for the next image, unless it has seen enough.

@@ -45,8 +45,10 @@ pub(super) async fn run(
     loop {
         tokio::select! {
             _ = ticks.tick() => {
-                if let Some(trouble) = decoder.trouble() {
-                    tracing::error!(worker = %card.id, %trouble, "the worker is not ready");
+                let decoder = Arc::clone(&decoder);
+                let looked = tokio::task::spawn_blocking(move || decoder.look_again()).await;
+                if let Ok(Err(error)) = looked {
+                    tracing::error!(worker = %card.id, %error, "the worker is not ready");
                 } else if let Err(error) = store.announce(&card, TTL).await {
                     tracing::warn!(worker = %card.id, %error, "the worker is not announced");
                 }

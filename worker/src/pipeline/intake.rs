@@ -19,7 +19,8 @@ use super::lane::Lane;
 use super::work::{Expected, Work};
 use crate::settings::Backoff;
 
-/// Between two looks at a store that has nothing and wakes nobody.
+/// Between two looks at a store that has nothing and wakes nobody, or at
+/// decoders that cannot be started.
 const POLL: Duration = Duration::from_secs(1);
 
 /// Between two looks at a store that does not answer: short, because all
@@ -80,6 +81,10 @@ impl Intake {
     /// Waits for room, claims, and sends what was claimed on its way.
     async fn step(&self) -> Step {
         let room = async {
+            // What cannot be decoded here is left to others.
+            while self.lane.prepare.decoder.trouble().get().is_some() {
+                tokio::time::sleep(POLL).await;
+            }
             let pass = self.gate.shared().await;
             let slots = Arc::clone(&self.lane.slots);
             let mut free = slots.acquire_many_owned(self.refill).await.ok()?;

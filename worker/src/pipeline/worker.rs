@@ -102,8 +102,8 @@ impl Worker {
             models: cards,
         };
         let patience = Patience { claim: settings.liveness, work: settings.item_deadline };
-        let decoder = Arc::new(decoder);
-        Ok(Self { settings, card, models, vitals: Vitals::new(patience), decoder })
+        let vitals = Vitals::new(patience, decoder.trouble());
+        Ok(Self { settings, card, models, vitals, decoder: Arc::new(decoder) })
     }
 
     /// The worker's signs of life, for health checks.

@@ -7,7 +7,7 @@ use deadpool::managed::{Object, Pool, PoolError};
 use redis::{Client, Cmd, ErrorKind, FromRedisValue, RedisError, Script, ScriptInvocation};
 use tokio::time::{Instant, error::Elapsed, timeout_at};
 
-use super::super::ended::EndedJob;
+use super::super::ended::JobEnd;
 use super::super::{Resource, StoreError};
 use super::connection::{self, Manager};
 use super::keys::Shard;
@@ -89,7 +89,7 @@ impl Server {
         for (model, status, created, ended) in endings {
             let status = read_status(&status)?;
             let took = Timestamp(ended).since(Timestamp(created));
-            EndedJob { model, status, took }.report();
+            JobEnd { model, status, took }.report();
         }
         Ok(answer)
     }

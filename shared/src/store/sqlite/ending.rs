@@ -11,7 +11,7 @@ use super::webhooks::{Ended, write_deliveries};
 use crate::domain::{
     Callback, ItemCounts, ItemError, ItemOutcome, ItemRef, JobId, JobStatus, TenantId, Timestamp,
 };
-use crate::store::ended::EndedJob;
+use crate::store::ended::JobEnd;
 use crate::store::{MAX_OUTCOME_BYTES, StoreError};
 
 /// An outcome as it is recorded.
@@ -136,6 +136,6 @@ fn end_job(
             Ok((row.get(0)?, callback, row.get::<_, Timestamp>(2)?, row.get(3)?))
         })?;
     let took = step.now.wall.since(created);
-    step.changes.ended(EndedJob { model, status, took });
+    step.changes.ended(JobEnd { model, status, took });
     Ok((tenant, callback))
 }

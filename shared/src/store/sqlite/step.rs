@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use super::time::Moment;
 use crate::domain::{JobId, ModelName};
 use crate::store::Wakers;
-use crate::store::ended::EndedJob;
+use crate::store::ended::JobEnd;
 
 /// One transition inside the writer's transaction. It either keeps all it
 /// wrote or, by returning an error, nothing.
@@ -24,7 +24,7 @@ pub(super) struct Step<'a> {
 pub(super) struct Changes {
     jobs: Vec<JobId>,
     work: Vec<ModelName>,
-    ended: Vec<EndedJob>,
+    ended: Vec<JobEnd>,
     deliveries: bool,
 }
 
@@ -44,7 +44,7 @@ impl Changes {
     }
 
     /// A job has ended.
-    pub(super) fn ended(&mut self, job: EndedJob) {
+    pub(super) fn ended(&mut self, job: JobEnd) {
         self.ended.push(job);
     }
 
@@ -63,7 +63,7 @@ impl Changes {
 
     /// Wakes everyone concerned, and counts what has ended.
     pub(super) fn tell(&mut self, wakers: &Wakers) {
-        self.ended.drain(..).for_each(EndedJob::report);
+        self.ended.drain(..).for_each(JobEnd::report);
         for job in &self.jobs {
             wakers.job_changed(job);
         }
