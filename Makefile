@@ -53,10 +53,18 @@ openapi: ## Rewrite openapi/openapi.json from the code
 	mv openapi/openapi.json.new openapi/openapi.json
 
 .PHONY: bench
-bench: setup-tests ## Measure throughput and latency against a bare loop, and decoding apart
+bench: setup-tests ## Measure all against the limits and the goals; BENCH="throughput latency" picks parts
 	cargo build --release --locked --package aisle-cli
-	cargo bench --locked --package aisle-tests --bench decoder
-	cargo bench --locked --package aisle-tests --bench end_to_end
+	cargo bench --locked --package aisle-tests --bench service -- $(BENCH) \
+		--seconds="$(BENCH_SECONDS)" --rounds="$(BENCH_ROUNDS)" --clients="$(BENCH_CLIENTS)" \
+		--sizes="$(BENCH_SIZES)" --model="$(or $(BENCH_MODEL),$(AISLE_MODELS))" \
+		--pictures="$(BENCH_PICTURES)" --provider="$(BENCH_PROVIDER)" \
+		--python="$(BENCH_PYTHON)" --json="$(BENCH_JSON)"
+
+.PHONY: bench-peers
+bench-peers: setup-tests ## The same beside Celery, FastAPI, LitServe and Triton, which it brings from PyPI
+	@$(SETUP)/peers.sh
+	@$(MAKE) bench
 
 .PHONY: chaos
 chaos: setup-tests ## Faults against real processes, at length; CHAOS=name picks, CHAOS=--list lists

@@ -51,14 +51,35 @@ impl Harness {
     /// # Errors
     /// When the server or the file cannot be had.
     pub async fn new(backend: Backend) -> anyhow::Result<Self> {
-        let place = match backend {
-            Backend::Sqlite => Place::Sqlite(tempfile::tempdir()?),
-            Backend::Redis => Place::Redis(RedisServer::start().await?),
-        };
+        let place = place(backend).await?;
         // Today, because a server may compare a stored expiry with its own clock.
         let clock = ManualClock::at(Timestamp::now());
         let store = open(&place, &clock, StoreLimits::of_items(MAX_LIVE_ITEMS)).await?;
         Ok(Self { store, clock, place })
+    }
+
+    /// An empty store whose clock goes, for so many live items.
+    ///
+    /// # Errors
+    /// When the server or the file cannot be had.
+    pub async fn in_real_time(backend: Backend, items: u64) -> anyhow::Result<Self> {
+        let place = place(backend).await?;
+        let store = open_by(&place, Clock::Store, StoreLimits::of_items(items)).await?;
+        Ok(Self { store, clock: ManualClock::at(Timestamp::now()), place })
+    }
+
+    /// Bytes that the store takes: of memory in Redis, of files in SQLite.
+    ///
+    /// # Errors
+    /// When the server does not answer, or the files cannot be read.
+    pub async fn bytes(&self) -> anyhow::Result<u64> {
+        match &self.place {
+            Place::Sqlite(folder) => {
+                let files = std::fs::read_dir(folder.path())?;
+                files.map(|file| Ok(file?.metadata()?.len())).sum()
+            }
+            Place::Redis(server) => Ok(server.info("memory", "used_memory").await?.parse()?),
+        }
     }
 
     /// Another handle to the same store, as another process would have it.
@@ -109,12 +130,26 @@ fn database(folder: &Path) -> std::path::PathBuf {
     folder.join("aisle.db")
 }
 
+async fn place(backend: Backend) -> anyhow::Result<Place> {
+    Ok(match backend {
+        Backend::Sqlite => Place::Sqlite(tempfile::tempdir()?),
+        Backend::Redis => Place::Redis(RedisServer::start().await?),
+    })
+}
+
 async fn open(
     place: &Place,
     clock: &ManualClock,
     limits: StoreLimits,
 ) -> anyhow::Result<Arc<dyn Store>> {
-    let clock = Clock::Manual(clock.clone());
+    open_by(place, Clock::Manual(clock.clone()), limits).await
+}
+
+async fn open_by(
+    place: &Place,
+    clock: Clock,
+    limits: StoreLimits,
+) -> anyhow::Result<Arc<dyn Store>> {
     Ok(match place {
         Place::Sqlite(folder) => {
             let path = database(folder.path());

@@ -12,6 +12,7 @@
     reason = "a harness fails by panicking, and tests print what they skip"
 )]
 
+pub mod bench;
 pub mod chaos;
 pub mod collector;
 pub mod fixtures;

@@ -85,8 +85,7 @@ impl Service {
         models: &Path,
         settings: &[(&'static str, &str)],
     ) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut service = Self::unstarted(folder, backend, models, settings).await;
+        let mut service = Self::over_models(backend, models, settings).await;
         service.begin(processes).await;
         service
     }
@@ -100,6 +99,19 @@ impl Service {
         let models = folder.path().join("models");
         tiny_model::write(&models, "tiny").expect("a model folder");
         Self::unstarted(folder, backend, &models, settings).await
+    }
+
+    /// A fresh store and a folder of models, and no process yet.
+    ///
+    /// # Panics
+    /// When they cannot be had.
+    pub async fn over_models(
+        backend: Backend,
+        models: &Path,
+        settings: &[(&'static str, &str)],
+    ) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::unstarted(folder, backend, models, settings).await
     }
 
     async fn unstarted(
