@@ -7,6 +7,7 @@ use actix_web::error::PayloadError;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::test::TestRequest;
 use actix_web::{FromRequest, web};
+use aisle_shared::domain::JobId;
 use aisle_shared::fetch::FetchPolicy;
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -37,7 +38,7 @@ pub async fn body(
         let payload = web::Payload::from_request(&request, &mut payload).await;
         let payload = payload.map_err(|error| Problem::from_actix(&error))?;
         let kind = BodyKind::announced(&request, context.settings())?;
-        intake::receive(context, &request, payload, (kind, None)).await
+        intake::receive(context, &request, payload, (kind, JobId::generate(), None)).await
     };
     read.await.map(|draft| draft.len()).map_err(|problem| refusal(&problem))
 }

@@ -55,6 +55,7 @@ pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Backends> {
         StoreSetting::Redis(url) => {
             let store = RedisStore::connect(RedisOptions {
                 url: url.reveal().to_owned(),
+                shards: settings.redis_shards,
                 limits: settings.limits.clone(),
                 danger_allow_volatile: settings.danger_allow_volatile_redis,
                 clock: Clock::Store,

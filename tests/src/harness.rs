@@ -4,6 +4,7 @@
 //! what it keeps where.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,10 +17,15 @@ use aisle_shared::store::{
 use redis::AsyncTypedCommands as _;
 use tempfile::TempDir;
 
+use crate::redis_cluster::SharedCluster;
 use crate::redis_server::RedisServer;
 
 /// Live items that a store of the harness takes, unless told otherwise.
 pub const MAX_LIVE_ITEMS: u64 = 100_000;
+
+/// Shards of a store that is parted: more than a cluster has nodes, and each
+/// of these has one or more.
+pub const SHARDS: NonZeroU16 = NonZeroU16::MIN.saturating_add(3);
 
 /// Which store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +39,8 @@ pub enum Backend {
 #[derive(Debug)]
 enum Place {
     Sqlite(TempDir),
-    Redis(RedisServer),
+    Redis(RedisServer, NonZeroU16),
+    Cluster(SharedCluster),
 }
 
 /// A fresh database and a first handle to it.
@@ -51,7 +58,26 @@ impl Harness {
     /// # Errors
     /// When the server or the file cannot be had.
     pub async fn new(backend: Backend) -> anyhow::Result<Self> {
-        let place = place(backend).await?;
+        Self::at(place(backend).await?).await
+    }
+
+    /// An empty store of [`SHARDS`] on one Redis server.
+    ///
+    /// # Errors
+    /// When the server cannot be had.
+    pub async fn of_shards() -> anyhow::Result<Self> {
+        Self::at(Place::Redis(RedisServer::start().await?, SHARDS)).await
+    }
+
+    /// An empty store of [`SHARDS`] on a Redis Cluster, which it has for itself.
+    ///
+    /// # Errors
+    /// When the cluster cannot be had.
+    pub async fn of_cluster() -> anyhow::Result<Self> {
+        Self::at(Place::Cluster(SharedCluster::borrow().await?)).await
+    }
+
+    async fn at(place: Place) -> anyhow::Result<Self> {
         // Today, because a server may compare a stored expiry with its own clock.
         let clock = ManualClock::at(Timestamp::now());
         let store = open(&place, &clock, StoreLimits::of_items(MAX_LIVE_ITEMS)).await?;
@@ -78,7 +104,14 @@ impl Harness {
                 let files = std::fs::read_dir(folder.path())?;
                 files.map(|file| Ok(file?.metadata()?.len())).sum()
             }
-            Place::Redis(server) => Ok(server.info("memory", "used_memory").await?.parse()?),
+            Place::Redis(server, _) => Ok(used_memory(server).await?),
+            Place::Cluster(cluster) => {
+                let mut bytes = 0;
+                for node in &cluster.nodes {
+                    bytes += used_memory(node).await?;
+                }
+                Ok(bytes)
+            }
         }
     }
 
@@ -121,7 +154,14 @@ impl Harness {
     pub async fn entries(&self) -> anyhow::Result<BTreeMap<String, u64>> {
         match &self.place {
             Place::Sqlite(folder) => rows(&database(folder.path())),
-            Place::Redis(server) => members(server).await,
+            Place::Redis(server, _) => members(server).await,
+            Place::Cluster(cluster) => {
+                let mut entries = BTreeMap::new();
+                for node in &cluster.nodes {
+                    entries.append(&mut members(node).await?);
+                }
+                Ok(entries)
+            }
         }
     }
 }
@@ -130,10 +170,14 @@ fn database(folder: &Path) -> std::path::PathBuf {
     folder.join("aisle.db")
 }
 
+async fn used_memory(server: &RedisServer) -> anyhow::Result<u64> {
+    Ok(server.info("memory", "used_memory").await?.parse()?)
+}
+
 async fn place(backend: Backend) -> anyhow::Result<Place> {
     Ok(match backend {
         Backend::Sqlite => Place::Sqlite(tempfile::tempdir()?),
-        Backend::Redis => Place::Redis(RedisServer::start().await?),
+        Backend::Redis => Place::Redis(RedisServer::start().await?, NonZeroU16::MIN),
     })
 }
 
@@ -161,12 +205,19 @@ async fn open_by(
                 clock,
             })?)
         }
-        Place::Redis(server) => {
-            let options =
-                RedisOptions { url: server.url(), limits, danger_allow_volatile: false, clock };
-            Arc::new(RedisStore::connect(options).await?)
-        }
+        Place::Redis(server, shards) => redis(server.url(), *shards, limits, clock).await?,
+        Place::Cluster(cluster) => redis(cluster.url(), SHARDS, limits, clock).await?,
     })
+}
+
+async fn redis(
+    url: String,
+    shards: NonZeroU16,
+    limits: StoreLimits,
+    clock: Clock,
+) -> anyhow::Result<Arc<dyn Store>> {
+    let options = RedisOptions { url, shards, limits, danger_allow_volatile: false, clock };
+    Ok(Arc::new(RedisStore::connect(options).await?))
 }
 
 fn rows(database: &Path) -> anyhow::Result<BTreeMap<String, u64>> {

@@ -22,6 +22,7 @@ pub mod image_host;
 pub mod pictures;
 pub mod places;
 pub mod receiver;
+pub mod redis_cluster;
 pub mod redis_server;
 pub mod secrets;
 pub mod service;

@@ -204,6 +204,11 @@ impl Service {
         client.build().expect("a client")
     }
 
+    /// Gives the processes that start from now on another setting.
+    pub fn set(&mut self, name: &'static str, value: &str) {
+        self.environment.push((name, value.to_owned()));
+    }
+
     /// Starts one more process of the service.
     ///
     /// # Panics

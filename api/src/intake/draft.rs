@@ -49,8 +49,7 @@ pub(crate) struct Submitted {
 
 impl<'a> Draft<'a> {
     /// A job without images.
-    pub(crate) fn new(context: &'a Context, fingerprint: Option<Fingerprint>) -> Self {
-        let id = JobId::generate();
+    pub(crate) fn new(context: &'a Context, id: JobId, fingerprint: Option<Fingerprint>) -> Self {
         Self {
             context,
             id,

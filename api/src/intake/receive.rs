@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::web::Payload;
+use aisle_shared::domain::JobId;
 use bytes::Bytes;
 
 use super::body::{bounded, broken, collect};
@@ -17,19 +18,19 @@ use crate::problem::{Code, Problem};
 /// How long a request waits for its turn to be read.
 const TURN: Duration = Duration::from_secs(5);
 
-/// Reads a request's body of that kind into a draft, its images stored and
-/// noted in the fingerprint.
+/// Reads a request's body of that kind into a draft of that id, its images
+/// stored and noted in the fingerprint.
 pub(crate) async fn receive<'a>(
     context: &'a Context,
     request: &HttpRequest,
     payload: Payload,
-    (kind, fingerprint): (BodyKind, Option<Fingerprint>),
+    (kind, id, fingerprint): (BodyKind, JobId, Option<Fingerprint>),
 ) -> Result<Draft<'a>, Problem> {
     let Ok(Ok(_turn)) = tokio::time::timeout(TURN, context.uploads.acquire()).await else {
         let detail = "Too many uploads are being read; try again.";
         return Err(Problem::new(Code::TooBusy, detail).retry_after(TURN));
     };
-    let mut draft = Draft::new(context, fingerprint);
+    let mut draft = Draft::new(context, id, fingerprint);
     match kind {
         BodyKind::Multipart => {
             multipart::read(request.headers(), payload, context.settings(), &mut draft).await?;

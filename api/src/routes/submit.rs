@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, post};
-use aisle_shared::domain;
+use aisle_shared::domain::{self, JobId};
 
 use super::answer;
 use super::read::PAGE;
@@ -106,7 +106,11 @@ pub(crate) async fn submit(
     let method = request.method().as_str();
     let fingerprint =
         key.is_some().then(|| Fingerprint::new(method, request.path(), &caller.tenant));
-    let mut draft = intake::receive(&context, &request, payload, (kind, fingerprint)).await?;
+    let id = match &key {
+        Some(key) => JobId::for_key(&caller.tenant, key),
+        None => JobId::generate(),
+    };
+    let mut draft = intake::receive(&context, &request, payload, (kind, id, fingerprint)).await?;
     draft.trace = envelope::trace::of(&request);
     let Submitted { id, repeated } = draft.submit(&caller, options, key).await?;
     let max = context.settings().wait_max;

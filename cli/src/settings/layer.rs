@@ -38,12 +38,20 @@ pub(crate) struct Layer {
     pub(crate) tls_key: Option<Given>,
 
     /// Where jobs are kept: `sqlite:PATH` for one host, `redis://…`,
-    /// `rediss://…` or `redis+unix://…` for many. Without it, `sqlite:` with the file `aisle.db`
-    /// in the data folder. A Redis URL may hold a password: it is never
-    /// printed.
+    /// `rediss://…` or `redis+unix://…` for many, `redis+cluster://A,B,C` or
+    /// `rediss+cluster://A,B,C` with some nodes of a Redis Cluster. Without it,
+    /// `sqlite:` with the file `aisle.db` in the data folder. A Redis URL may
+    /// hold a password: it is never printed.
     #[arg(long, env = "AISLE_STORE", value_name = "STORE", hide_env_values = true)]
     #[arg(value_parser = GivenParser)]
     pub(crate) store: Option<Given>,
+
+    /// Into how many shards a Redis store is parted, 1 to 1024, the same in
+    /// every process. A cluster spreads shards over its nodes: give it four or
+    /// more for each. Only a store without jobs takes another number.
+    #[arg(long, env = "AISLE_REDIS_SHARDS", value_name = "NUMBER", hide_short_help = true)]
+    #[arg(value_parser = GivenParser, default_value = "1")]
+    pub(crate) redis_shards: Option<Given>,
 
     /// Folder for the files of the service: the embedded store and uploads.
     #[arg(long, env = "AISLE_DATA", value_name = "FOLDER")]
@@ -278,7 +286,7 @@ impl Layer {
             };
         }
         stronger_of! {
-            listen auth tls_cert tls_key store data models default_model ort_lib blobs secret_key secret_key_file
+            listen auth tls_cert tls_key store redis_shards data models default_model ort_lib blobs secret_key secret_key_file
             webhooks provider threads max_batch
             batch_wait_ms decode_timeout_seconds decode_memory_mib lease_seconds retention_hours max_attempts max_queue_items
             max_tenant_items max_waiting_mib rate_per_minute upload_seconds min_free_mib

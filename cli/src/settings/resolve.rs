@@ -1,7 +1,7 @@
 //! From texts in four layers to settings that hold together.
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU16, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -54,6 +54,7 @@ pub(crate) struct Settings {
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) data: PathBuf,
     pub(crate) store: StoreSetting,
+    pub(crate) redis_shards: NonZeroU16,
     pub(crate) blobs: BlobsSetting,
     pub(crate) models: Option<PathBuf>,
     pub(crate) default_model: Option<ModelName>,
@@ -160,12 +161,18 @@ impl Settings {
         let log = read!(log, values::text);
         let otlp_endpoint = read!(otlp_endpoint, values::collector);
         let otlp_sample_percent = read!(otlp_sample_percent, values::within(0..=100));
+        let redis_shards = read!(redis_shards, values::shards);
         let danger_open = read!(danger_open, values::truth);
         let danger_allow_private_networks = read!(danger_allow_private_networks, values::truth);
         let danger_allow_volatile_redis = read!(danger_allow_volatile_redis, values::truth);
 
         let data = data?;
         let store = store.unwrap_or_else(|| StoreSetting::Sqlite(data.join("aisle.db")));
+        let shards = redis_shards.unwrap_or(NonZeroU16::MIN);
+        if shards.get() > 1 && matches!(store, StoreSetting::Sqlite(_)) {
+            let problem = "redis_shards: only a Redis store has shards, and store is a SQLite file";
+            reader.problems.push(problem.to_owned());
+        }
         reader.problems.extend(half_of_tls(layer));
         reader.problems.extend(missing_default(models.as_deref(), default_model.as_ref()));
         if secret_key.is_some() && secret_key_file.is_some() {
@@ -178,6 +185,7 @@ impl Settings {
             tls: tls_cert.zip(tls_key).map(|(cert, key)| TlsFiles { cert, key }),
             data,
             store,
+            redis_shards: shards,
             blobs: blobs?,
             models,
             default_model,
@@ -345,6 +353,19 @@ mod tests {
     fn the_embedded_store_is_a_file_in_the_data_folder() {
         let sqlite = resolve("data = \"d\"\n", Layer::default()).unwrap();
         assert_eq!(sqlite.store, StoreSetting::Sqlite("d/aisle.db".into()));
+    }
+
+    #[test]
+    fn only_a_redis_store_has_shards() {
+        let cluster = "store = \"redis+cluster://a,b\"\nredis_shards = 16\n";
+        assert_eq!(resolve(cluster, Layer::default()).unwrap().redis_shards.get(), 16);
+        let file = resolve("redis_shards = 2\n", Layer::default()).unwrap_err().to_string();
+        assert!(file.contains("redis_shards: only a Redis store"), "{file}");
+        for wrong in ["0", "1025"] {
+            let text = format!("store = \"redis://a\"\nredis_shards = {wrong}\n");
+            let error = resolve(&text, Layer::default()).unwrap_err().to_string();
+            assert!(error.contains("from 1 to 1024"), "{error}");
+        }
     }
 
     #[test]

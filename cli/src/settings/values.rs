@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -74,11 +75,17 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 pub(super) fn store(text: &str) -> Result<StoreSetting, String> {
-    let rule = || "must be sqlite:PATH, redis://HOST:PORT or rediss://HOST:PORT".to_owned();
+    let rule = || {
+        "must be sqlite:PATH, redis://HOST:PORT, rediss://HOST:PORT, or \
+         redis+cluster://HOST:PORT,HOST:PORT with nodes of a cluster"
+            .to_owned()
+    };
     let (scheme, rest) = text.split_once(':').ok_or_else(rule)?;
     match scheme {
         "sqlite" if !rest.is_empty() => Ok(StoreSetting::Sqlite(rest.into())),
-        "redis" | "rediss" | "redis+unix" if rest.len() > 2 && rest.starts_with("//") => {
+        "redis" | "rediss" | "redis+unix" | "redis+cluster" | "rediss+cluster"
+            if rest.len() > 2 && rest.starts_with("//") =>
+        {
             Ok(StoreSetting::Redis(RedisUrl(text.to_owned())))
         }
         _ => Err(rule()),
@@ -141,6 +148,10 @@ where
     }
 }
 
+pub(super) fn shards(text: &str) -> Result<NonZeroU16, String> {
+    within(NonZeroU16::MIN..=NonZeroU16::MIN.saturating_add(1023))(text)
+}
+
 /// A trace collector's base address. Secrets go into the variable
 /// `OTEL_EXPORTER_OTLP_HEADERS`, never into the address, which is logged.
 pub(super) fn collector(text: &str) -> Result<Url, String> {
@@ -186,6 +197,7 @@ mod tests {
             ("redis://cache:6379/0", "redis://cache:6379"),
             ("rediss://user:p@ss@cache:6379?protocol=resp3", "rediss://cache:6379"),
             ("redis://:hunter2@[::1]:6379", "redis://[::1]:6379"),
+            ("rediss+cluster://u:p@a:1,b:2/", "rediss+cluster://a:1,b:2"),
         ] {
             assert_eq!(format!("{}", RedisUrl(url.to_owned())), shown);
             assert_eq!(format!("{:?}", RedisUrl(url.to_owned())), shown);
@@ -196,6 +208,7 @@ mod tests {
     fn a_store_is_a_sqlite_file_or_a_redis_url() {
         assert_eq!(store("sqlite:a/b.db"), Ok(StoreSetting::Sqlite("a/b.db".into())));
         assert!(matches!(store("rediss://cache"), Ok(StoreSetting::Redis(_))));
+        assert!(matches!(store("redis+cluster://a:1,b:2"), Ok(StoreSetting::Redis(_))));
         for bad in ["", "sqlite", "sqlite:", "redis:", "redis://", "postgres://x", "a/b.db"] {
             assert!(store(bad).is_err(), "{bad:?}");
         }

@@ -11,7 +11,7 @@ use redis::cmd;
 
 use super::{BlobError, BlobStore, ORPHAN_AGE};
 use crate::domain::{ItemRef, JobId};
-use crate::store::{RedisServer, Shard};
+use crate::store::RedisServer;
 
 /// How long reading and removing may take: longer than a verb of the store,
 /// because an image is larger than a job.
@@ -55,7 +55,7 @@ impl BlobStore for RedisBlobs {
 
     async fn put(&self, item: ItemRef, bytes: Bytes) -> Result<(), BlobError> {
         let mut put = cmd("SET");
-        put.arg(Shard::of(&item.job).blob(item)).arg(bytes.as_ref());
+        put.arg(self.server.shard_of(&item.job).blob(item)).arg(bytes.as_ref());
         put.arg("PX").arg(u64::try_from(ORPHAN_AGE.as_millis()).unwrap_or(u64::MAX));
         let _: String = self.server.command_within(&put, patience(bytes.len())).await?;
         Ok(())
@@ -63,17 +63,19 @@ impl BlobStore for RedisBlobs {
 
     async fn get(&self, item: ItemRef) -> Result<Option<Bytes>, BlobError> {
         let mut get = cmd("GET");
-        get.arg(Shard::of(&item.job).blob(item));
+        get.arg(self.server.shard_of(&item.job).blob(item));
         Ok(self.server.command_within(&get, ANSWER_WITHIN).await?)
     }
 
     async fn delete(&self, items: &[ItemRef]) -> Result<(), BlobError> {
-        for chunk in items.chunks(KEYS_PER_CALL) {
-            let mut unlink = cmd("UNLINK");
-            for item in chunk {
-                unlink.arg(Shard::of(&item.job).blob(*item));
+        for (shard, places) in self.server.shards().part(items, |item| item.job) {
+            for chunk in places.chunks(KEYS_PER_CALL) {
+                let mut unlink = cmd("UNLINK");
+                for item in chunk.iter().filter_map(|place| items.get(*place)) {
+                    unlink.arg(shard.blob(*item));
+                }
+                let _: u64 = self.server.command_within(&unlink, ANSWER_WITHIN).await?;
             }
-            let _: u64 = self.server.command_within(&unlink, ANSWER_WITHIN).await?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use uuid::{Builder, Uuid};
 
 use super::Timestamp;
@@ -35,11 +36,44 @@ impl JobId {
         Self(Builder::from_unix_timestamp_millis(created_at.0, &[0; 10]).into_uuid())
     }
 
+    /// A fresh id for a job that a caller's key stands for. All such ids of one
+    /// tenant's key have the same [`route`](Self::route), so that a store of
+    /// many parts finds the job of an earlier request where it would write
+    /// this one.
+    #[must_use]
+    pub fn for_key(tenant: &TenantId, key: &str) -> Self {
+        let mut bytes = Uuid::now_v7().into_bytes();
+        let [.., high, low] = &mut bytes;
+        [*high, *low] = key_route(tenant, key).to_be_bytes();
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    /// What a store of many parts places the job by: the id's last 16 bits,
+    /// random unless a caller's key decides them.
+    #[must_use]
+    pub const fn route(&self) -> u16 {
+        let [.., high, low] = *self.0.as_bytes();
+        u16::from_be_bytes([high, low])
+    }
+
+    /// Whether the id is of those that [`for_key`](Self::for_key) makes.
+    #[must_use]
+    pub fn is_for_key(&self, tenant: &TenantId, key: &str) -> bool {
+        self.route() == key_route(tenant, key)
+    }
+
     /// The id as a UUID.
     #[must_use]
     pub const fn as_uuid(&self) -> &Uuid {
         &self.0
     }
+}
+
+/// The first 16 bits of the SHA-256 of both; a tenant's name holds no colon.
+fn key_route(tenant: &TenantId, key: &str) -> u16 {
+    let digest: [u8; 32] = Sha256::digest(format!("{tenant}:{key}")).into();
+    let [high, low, ..] = digest;
+    u16::from_be_bytes([high, low])
 }
 
 impl TryFrom<Uuid> for JobId {

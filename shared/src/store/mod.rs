@@ -23,9 +23,10 @@ use std::time::Duration;
 pub use error::StoreError;
 pub use keys::{Keys, MAX_KEYS};
 pub use limits::{Cap, Limits, Rate, Resource, StoreLimits, Switch, Switches, Taken};
+pub(crate) use redis::Server as RedisServer;
 pub use redis::{RedisOptions, RedisStore};
-pub(crate) use redis::{Server as RedisServer, Shard};
 pub use sqlite::{SqliteOptions, SqliteStore};
+use submit::check_route;
 pub use submit::submit;
 pub use verbs::{
     Canceled, ClaimRequest, Claimed, DeadLetter, Deleted, Enqueued, Extended, Found, JobFilter,

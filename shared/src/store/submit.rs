@@ -1,7 +1,19 @@
 //! Submitting a job of any size.
 
 use super::{Enqueued, MAX_ITEMS_PER_CALL, MAX_ITEMS_PER_JOB, Store, StoreError};
-use crate::domain::{NewItem, NewJob};
+use crate::domain::{Idempotency, NewItem, NewJob};
+
+/// Whether the id of a job with a caller's key is one that leads to the place
+/// of the key's first job. Both stores ask, that none takes what the other
+/// would not.
+pub(super) fn check_route(job: &NewJob) -> Result<(), StoreError> {
+    match &job.idempotency {
+        Some(Idempotency { key, .. }) if !job.id.is_for_key(&job.tenant, key) => {
+            Err(StoreError::Invalid("the id of a job with a key must be made for that key"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
 
 /// Writes a job with all its items: in one step when it is small, opened,
 /// filled and sealed when it is large. Either way no reader and no worker

@@ -10,6 +10,7 @@
 
 mod agreement;
 mod browser;
+mod cluster;
 mod compose;
 mod contract;
 mod crash;
@@ -19,6 +20,7 @@ mod health;
 mod keys;
 mod main_job;
 mod provider;
+mod redis_tls;
 mod repeats;
 mod secrets;
 mod tracing;

@@ -36,8 +36,8 @@ pub(crate) async fn delayed_and_solo_items_end_too(world: &World) {
 pub(crate) async fn running_items_learn_it_when_they_extend(world: &World) {
     let new = job();
     world.enqueue(&new, 3).await;
-    world.enqueue(&job(), 1).await;
     let claimed = world.claim(2).await;
+    world.enqueue(&job(), 1).await;
     let canceled = world.store.cancel(&new.tenant, &new.id).await.unwrap();
     assert_eq!(canceled, Canceled::Requested { items: vec![2] });
     let found = world.job(&new).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aisle_shared::domain::{Idempotency, NewJob};
+use aisle_shared::domain::{Idempotency, JobId, NewJob};
 use aisle_shared::store::{Enqueued, Found, StoreError, Switch, submit};
 use aisle_tests::fixtures::{RETENTION, items, job, job_of};
 
@@ -18,7 +18,7 @@ fn keyed(key: &str, fingerprint: &str) -> NewJob {
 fn with_key(job: NewJob, key: &str, fingerprint: &str) -> NewJob {
     let idempotency =
         Idempotency { key: key.to_owned(), fingerprint: fingerprint.to_owned(), keep: DAY };
-    NewJob { idempotency: Some(idempotency), ..job }
+    NewJob { id: JobId::for_key(&job.tenant, key), idempotency: Some(idempotency), ..job }
 }
 
 pub(crate) async fn a_key_again_repeats_the_first_job_and_writes_nothing(world: &World) {
@@ -32,6 +32,18 @@ pub(crate) async fn a_key_again_repeats_the_first_job_and_writes_nothing(world: 
     world.finish().await;
     let again = world.store.enqueue(&keyed("k", "f"), &items(2)).await.unwrap();
     assert_eq!(again, Enqueued::Repeated(first.id));
+    assert_eq!(world.live().await, 0);
+}
+
+pub(crate) async fn a_job_whose_id_is_not_for_its_key_is_invalid(world: &World) {
+    let key = |n: u32| n.to_string();
+    let id = JobId::generate();
+    let wrong = (0..).map(key).find(|key| !id.is_for_key(&job().tenant, key)).unwrap();
+    let job = NewJob { id, ..keyed(&wrong, "f") };
+    let refused = world.store.enqueue(&job, &items(1)).await;
+    assert!(matches!(refused, Err(StoreError::Invalid(_))), "{refused:?}");
+    let refused = world.store.open(&job, 300).await;
+    assert!(matches!(refused, Err(StoreError::Invalid(_))), "{refused:?}");
     assert_eq!(world.live().await, 0);
 }
 
@@ -73,9 +85,9 @@ pub(crate) async fn a_key_outlives_its_job(world: &World) {
     world.finish().await;
     world.advance(RETENTION);
     assert_eq!(world.store.sweep(10).await.unwrap().expired.len(), 1);
-    for gone in [deleted, expired] {
-        let NewJob { id, tenant, idempotency, .. } = gone;
-        let again = NewJob { idempotency, ..job() };
+    for (gone, key) in [(deleted, "d"), (expired, "e")] {
+        let NewJob { id, tenant, .. } = gone;
+        let again = keyed(key, "f");
         let enqueued = world.store.enqueue(&again, &items(1)).await.unwrap();
         assert_eq!(enqueued, Enqueued::Repeated(id));
         assert_eq!(world.find(&tenant, &id).await, Found::Expired);
@@ -157,15 +169,19 @@ pub(crate) async fn a_large_job_that_was_aborted_frees_its_key(world: &World) {
 }
 
 pub(crate) async fn keys_leave_nothing_behind(world: &World) {
-    let life = |key: &'static str| async move {
-        world.enqueue(&keyed(key, "f"), 1).await;
+    let life = |key: u32| async move {
+        world.enqueue(&keyed(&key.to_string(), "f"), 1).await;
         world.finish().await;
         world.advance(DAY + RETENTION);
         world.store.sweep(10).await.unwrap();
         world.entries().await.unwrap().values().sum::<u64>()
     };
-    let before = life("a").await;
-    let after = life("b").await;
+    // The first lives also make what each part of the store has once.
+    for key in 0..24 {
+        life(key).await;
+    }
+    let before = life(24).await;
+    let after = life(25).await;
     // The tombstone of a job remains for a week; where keys expire by the
     // server's own clock, so does the key here, whose clock is held.
     assert!(after <= before + 4, "{:#?}", world.entries().await.unwrap());

@@ -18,6 +18,38 @@ pub(crate) const LEASE: Duration = Duration::from_secs(10);
 /// More than any one claim in these tests will find.
 pub(crate) const ALL: usize = 1_000;
 
+/// What a case runs over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Over {
+    Sqlite,
+    Redis,
+    RedisShards,
+    RedisCluster,
+}
+
+impl Over {
+    /// Whether it has more than one shard.
+    pub(crate) fn is_parted(self) -> bool {
+        matches!(self, Self::RedisShards | Self::RedisCluster)
+    }
+
+    /// An empty store; none where this machine can have no cluster.
+    pub(crate) async fn harness(self) -> anyhow::Result<Option<Harness>> {
+        match self {
+            Self::Sqlite => Harness::new(Backend::Sqlite).await.map(Some),
+            Self::Redis => Harness::new(Backend::Redis).await.map(Some),
+            Self::RedisShards => Harness::of_shards().await.map(Some),
+            Self::RedisCluster => match Harness::of_cluster().await {
+                Ok(harness) => Ok(Some(harness)),
+                Err(error) => {
+                    println!("skipped: no Redis Cluster here: {error:#}");
+                    Ok(None)
+                }
+            },
+        }
+    }
+}
+
 pub(crate) struct World(Harness);
 
 impl Deref for World {
@@ -29,8 +61,9 @@ impl Deref for World {
 }
 
 impl World {
-    pub(crate) async fn over(backend: Backend) -> Self {
-        Self(Harness::new(backend).await.unwrap())
+    /// Nothing where this machine cannot have such a store, which it says.
+    pub(crate) async fn over(over: Over) -> Option<Self> {
+        over.harness().await.unwrap().map(Self)
     }
 
     pub(crate) fn advance(&self, by: Duration) {

@@ -18,7 +18,7 @@ const KEYS_PER_CALL: usize = 500;
 impl Keys for RedisStore {
     async fn put_key(&self, key: &NewApiKey) -> Result<ApiKey, StoreError> {
         let server = self.server();
-        let mut step = server.step(&server.scripts().put_key, Shard::ONLY);
+        let mut step = server.step(&server.scripts().put_key, Shard::HOME);
         step.arg(key.id.as_str())
             .arg(hex(&key.hash))
             .arg(&key.name)
@@ -38,7 +38,7 @@ impl Keys for RedisStore {
 
     async fn key(&self, id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
         let server = self.server();
-        let mut step = server.step(&server.scripts().find_key, Shard::ONLY);
+        let mut step = server.step(&server.scripts().find_key, Shard::HOME);
         step.arg(id.as_str());
         let row: Vec<String> = server.run(&step).await?;
         read_key(&row)
@@ -58,7 +58,7 @@ impl Keys for RedisStore {
 
     async fn revoke_key(&self, id: &KeyId) -> Result<(), StoreError> {
         let server = self.server();
-        let mut step = server.step(&server.scripts().revoke_key, Shard::ONLY);
+        let mut step = server.step(&server.scripts().revoke_key, Shard::HOME);
         step.arg(id.as_str());
         let there: bool = server.run(&step).await?;
         if there { Ok(()) } else { Err(StoreError::NotFound) }
@@ -82,7 +82,7 @@ impl Keys for RedisStore {
 
     async fn touch_key(&self, id: &KeyId) -> Result<(), StoreError> {
         let server = self.server();
-        let mut step = server.step(&server.scripts().touch_key, Shard::ONLY);
+        let mut step = server.step(&server.scripts().touch_key, Shard::HOME);
         step.arg(id.as_str()).arg(Timestamp::DAY_MS);
         let _: String = server.run(&step).await?;
         Ok(())
@@ -90,7 +90,7 @@ impl Keys for RedisStore {
 }
 
 async fn page(server: &Server, first: usize) -> Result<Vec<ApiKey>, StoreError> {
-    let mut step = server.step(&server.scripts().list_keys, Shard::ONLY);
+    let mut step = server.step(&server.scripts().list_keys, Shard::HOME);
     step.arg(first).arg(KEYS_PER_CALL);
     let rows: Vec<Vec<String>> = server.run(&step).await?;
     let keys = rows.iter().map(|row| read_key(row));

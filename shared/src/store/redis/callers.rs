@@ -1,5 +1,9 @@
 //! The verbs of callers, each of whom sees its own tenant only.
 
+use std::cmp::Reverse;
+
+use futures::future::try_join_all;
+
 use super::super::{Canceled, Deleted, Found, JobFilter, JobPage, ListPosition, StoreError};
 use super::intake::unknown_word;
 use super::keys::Shard;
@@ -22,7 +26,7 @@ pub(super) async fn find(
     tenant: &TenantId,
     id: &JobId,
 ) -> Result<Found, StoreError> {
-    let mut step = server.step(&server.scripts().find, Shard::of(id));
+    let mut step = server.step(&server.scripts().find, server.shard_of(id));
     step.arg(tenant.as_str()).arg(id.to_string());
     let (word, fields): (String, Fields) = server.run(&step).await?;
     match word.as_str() {
@@ -40,7 +44,7 @@ pub(super) async fn results(
     id: &JobId,
     places: (u32, u32),
 ) -> Result<Vec<ItemResult>, StoreError> {
-    let mut step = server.step(&server.scripts().results, Shard::of(id));
+    let mut step = server.step(&server.scripts().results, server.shard_of(id));
     step.arg(tenant.as_str()).arg(id.to_string()).arg(places.0).arg(places.1);
     let (word, rows): (String, Vec<(u32, String)>) = server.run(&step).await?;
     match word.as_str() {
@@ -53,7 +57,7 @@ pub(super) async fn results(
     }
 }
 
-/// A page of a tenant's jobs.
+/// A page of a tenant's jobs: one page of each shard, merged.
 pub(super) async fn list(
     server: &Server,
     tenant: &TenantId,
@@ -62,9 +66,22 @@ pub(super) async fn list(
     limit: usize,
 ) -> Result<JobPage, StoreError> {
     let limit = limit.clamp(1, PAGE);
+    let shards = server.shards().all();
+    let pages = shards.map(|shard| list_of(server, shard, tenant, filter, after, limit));
+    Ok(merge(try_join_all(pages).await?, limit))
+}
+
+async fn list_of(
+    server: &Server,
+    shard: Shard,
+    tenant: &TenantId,
+    filter: &JobFilter,
+    after: Option<ListPosition>,
+    limit: usize,
+) -> Result<JobPage, StoreError> {
     // One place more than wanted tells whether there is a next page.
     let looked_at = if filter.model.is_some() { LOOKED_AT } else { limit + 1 };
-    let mut step = server.step(&server.scripts().list, Shard::ONLY);
+    let mut step = server.step(&server.scripts().list, shard);
     step.arg(tenant.as_str())
         .arg(filter.status.map_or("", JobStatus::as_str))
         .arg(filter.model.as_ref().map_or("", |model| model.as_str()))
@@ -77,6 +94,23 @@ pub(super) async fn list(
         .map(|(id, fields)| read_job(read("a job id", id)?, fields))
         .collect::<Result<Vec<Job>, StoreError>>()?;
     Ok(JobPage { jobs, next: read_place(&next)? })
+}
+
+/// The newest of several pages. A page with a next one tells nothing of what
+/// lies behind that place, so the merged one ends there too: a place in the
+/// merged list is a place in each.
+fn merge(pages: Vec<JobPage>, limit: usize) -> JobPage {
+    let place = |job: &Job| (job.created_at, job.id);
+    let known = pages.iter().filter_map(|page| page.next).map(|at| (at.created_at, at.id)).max();
+    let mut jobs: Vec<Job> = pages.into_iter().flat_map(|page| page.jobs).collect();
+    jobs.sort_by_key(|job| Reverse(place(job)));
+    let found = jobs.len();
+    jobs.retain(|job| known.is_none_or(|known| place(job) >= known));
+    jobs.truncate(limit);
+    let more = known.is_some() || jobs.len() < found;
+    let last = if jobs.len() == limit { jobs.last().map(place) } else { known };
+    let next = last.filter(|_| more).map(|(created_at, id)| ListPosition { created_at, id });
+    JobPage { jobs, next }
 }
 
 /// A place in a list sorts by its text, so the time has a fixed width.
@@ -102,7 +136,7 @@ pub(super) async fn cancel(
     let mut items = Vec::new();
     let mut first = 0;
     loop {
-        let mut step = server.step(&server.scripts().cancel, Shard::of(id));
+        let mut step = server.step(&server.scripts().cancel, server.shard_of(id));
         step.arg(tenant.as_str())
             .arg(id.to_string())
             .arg(first)
@@ -132,7 +166,7 @@ pub(super) async fn delete(
     tenant: &TenantId,
     id: &JobId,
 ) -> Result<Deleted, StoreError> {
-    let mut step = server.step(&server.scripts().delete, Shard::of(id));
+    let mut step = server.step(&server.scripts().delete, server.shard_of(id));
     step.arg(tenant.as_str()).arg(id.to_string());
     let (word, items): (String, u32) = server.run(&step).await?;
     match word.as_str() {

@@ -1,20 +1,33 @@
-//! The pool of connections to one Redis server.
+//! The pool of connections to one Redis server, or to a Redis Cluster.
 //!
 //! Each connection has a task of its own that reads and writes. It must not
 //! end before the last who may use the connection: a thread of the HTTP server
 //! that stops takes the tasks begun on it along, while requests on other
 //! threads go on. So all are begun on the runtime that opened the store.
+//!
+//! A connection to a cluster is one to each of its nodes, and knows which of
+//! them has which slot. It follows the slots that move, and nodes that take
+//! the place of others. One that waits in vain is thrown away like any other,
+//! so its successor asks anew who is there.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool::managed::{self, Metrics, Pool, RecycleResult};
+use deadpool::managed::{self, Metrics, Pool, RecycleError, RecycleResult};
 use deadpool_redis::Runtime;
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, RedisError};
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::cluster::{ClusterClient, ClusterClientBuilder};
+use redis::cluster_async::ClusterConnection;
+use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisError, RedisFuture, Value,
+    cmd, from_redis_value,
+};
 use tokio::runtime::Handle;
 
 use super::super::StoreError;
+use super::address::Address;
 
 /// Connections that one process opens at most.
 const POOL_SIZE: usize = 32;
@@ -25,51 +38,163 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 /// A connection that was in use so recently is taken to be alive.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// How long a node of a cluster may take: longer than any caller waits.
+const NODE_ANSWERS_WITHIN: Duration = Duration::from_secs(60);
+
+/// Pauses in ms before a cluster is asked again that has no node for a slot,
+/// as while one takes another's place.
+const PAUSES: (u64, u64) = (20, 200);
+
+/// One connection.
+pub(super) enum Connection {
+    /// To a server.
+    One(MultiplexedConnection),
+    /// To all nodes of a cluster.
+    Cluster(Box<ClusterConnection>),
+}
+
+impl Connection {
+    /// Asks every server that may have jobs.
+    pub(super) async fn everywhere<T: FromRedisValue>(
+        &mut self,
+        command: &Cmd,
+    ) -> Result<Vec<T>, RedisError> {
+        match self {
+            Self::One(connection) => Ok(vec![command.query_async(connection).await?]),
+            Self::Cluster(connection) => {
+                let masters = (MultipleNodeRoutingInfo::AllMasters, None);
+                let answers =
+                    connection.route_command(command.clone(), RoutingInfo::MultiNode(masters));
+                let answers: HashMap<String, Value> = from_redis_value(answers.await?)?;
+                let answers = answers.into_values().map(|value| Ok(from_redis_value(value)?));
+                answers.collect()
+            }
+        }
+    }
+}
+
+impl ConnectionLike for Connection {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
+        match self {
+            Self::One(connection) => connection.req_packed_command(command),
+            Self::Cluster(connection) => connection.req_packed_command(command),
+        }
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        pipeline: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        match self {
+            Self::One(connection) => connection.req_packed_commands(pipeline, offset, count),
+            Self::Cluster(connection) => connection.req_packed_commands(pipeline, offset, count),
+        }
+    }
+
+    fn get_db(&self) -> i64 {
+        match self {
+            Self::One(connection) => connection.get_db(),
+            Self::Cluster(connection) => connection.get_db(),
+        }
+    }
+}
+
+/// How connections are made.
+enum Kind {
+    One(deadpool_redis::Manager),
+    Cluster(ClusterClient),
+}
+
+impl Kind {
+    async fn connect(&self) -> Result<Connection, RedisError> {
+        match self {
+            Self::One(manager) => Ok(Connection::One(managed::Manager::create(manager).await?)),
+            Self::Cluster(client) => {
+                Ok(Connection::Cluster(Box::new(client.get_async_connection().await?)))
+            }
+        }
+    }
+}
+
 /// deadpool's Redis manager, but for its PING before each use, which would
 /// double the round trips of a busy process.
 pub(super) struct Manager {
-    connections: Arc<deadpool_redis::Manager>,
+    kind: Arc<Kind>,
     runtime: Handle,
 }
 
 impl managed::Manager for Manager {
-    type Type = MultiplexedConnection;
+    type Type = Connection;
     type Error = RedisError;
 
-    async fn create(&self) -> Result<MultiplexedConnection, RedisError> {
-        let connections = Arc::clone(&self.connections);
-        let created = self.runtime.spawn(async move { connections.create().await });
+    async fn create(&self) -> Result<Connection, RedisError> {
+        let kind = Arc::clone(&self.kind);
+        let created = self.runtime.spawn(async move { kind.connect().await });
         // The runtime that opened the store has gone, and the process with it.
         created.await.unwrap_or_else(|error| Err(std::io::Error::from(error).into()))
     }
 
     async fn recycle(
         &self,
-        connection: &mut MultiplexedConnection,
+        connection: &mut Connection,
         metrics: &Metrics,
     ) -> RecycleResult<RedisError> {
         if metrics.last_used() < FRESH {
             return Ok(());
         }
-        self.connections.recycle(connection, metrics).await
+        match (connection, &*self.kind) {
+            (Connection::One(connection), Kind::One(manager)) => {
+                managed::Manager::recycle(manager, connection, metrics).await
+            }
+            // A cluster with a node that is down answers for the others.
+            (Connection::Cluster(_), _) => Ok(()),
+            (Connection::One(connection), Kind::Cluster(_)) => {
+                let pong: Result<String, _> = cmd("PING").query_async(connection).await;
+                pong.map(drop).map_err(RecycleError::Backend)
+            }
+        }
     }
 }
 
-/// A pool for the server that a client points to. Opens nothing yet; what it
-/// opens later lives on the runtime that this is called on.
-pub(super) fn pool(client: &Client) -> Result<Pool<Manager>, StoreError> {
+/// A pool for the server, or the cluster. Opens nothing yet; what it opens
+/// later lives on the runtime that this is called on.
+pub(super) fn pool(address: &Address) -> Result<Pool<Manager>, StoreError> {
+    let kind = match address {
+        Address::One(client) => Kind::One(one(client).map_err(|error| of_no_use(&error))?),
+        Address::Cluster { nodes, .. } => {
+            Kind::Cluster(cluster(nodes).map_err(|error| of_no_use(&error))?)
+        }
+    };
+    let runtime = Handle::try_current().map_err(|error| StoreError::Config(error.to_string()))?;
+    Pool::builder(Manager { kind: Arc::new(kind), runtime })
+        .max_size(POOL_SIZE)
+        .runtime(Runtime::Tokio1)
+        .build()
+        .map_err(|error| StoreError::Config(error.to_string()))
+}
+
+fn one(client: &Client) -> Result<deadpool_redis::Manager, RedisError> {
     // Deadlines are the caller's, for the wait for a connection and the
     // answer together, so the connection itself has none.
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT_WITHIN))
         .set_response_timeout(None);
-    let info = client.get_connection_info().clone();
-    let manager = deadpool_redis::Manager::new_with_config(info, config)
-        .map_err(|error| StoreError::Config(format!("the Redis URL is of no use: {error}")))?;
-    let runtime = Handle::try_current().map_err(|error| StoreError::Config(error.to_string()))?;
-    Pool::builder(Manager { connections: Arc::new(manager), runtime })
-        .max_size(POOL_SIZE)
-        .runtime(Runtime::Tokio1)
+    deadpool_redis::Manager::new_with_config(client.get_connection_info().clone(), config)
+}
+
+fn cluster(nodes: &[String]) -> Result<ClusterClient, RedisError> {
+    let (shortest, longest) = PAUSES;
+    ClusterClientBuilder::new(nodes.iter().map(String::as_str))
+        .connection_timeout(CONNECT_WITHIN)
+        .response_timeout(NODE_ANSWERS_WITHIN)
+        .min_retry_wait(shortest)
+        .max_retry_wait(longest)
         .build()
-        .map_err(|error| StoreError::Config(error.to_string()))
+}
+
+/// The error of a wrong URL does not repeat it.
+pub(super) fn of_no_use(error: &RedisError) -> StoreError {
+    StoreError::Config(format!("the Redis URL is of no use: {error}"))
 }

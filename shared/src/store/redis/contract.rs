@@ -1,16 +1,13 @@
 //! What a Redis server must be like before jobs are entrusted to it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::iter::repeat;
 
 use redis::cmd;
 
 use super::super::StoreError;
-use super::keys::Shard;
+use super::parting;
 use super::server::Server;
-
-/// The layout of the keys. Grows when a release can no longer read the keys
-/// of the one before.
-const LAYOUT: u32 = 1;
 
 /// What is known of a server. Settings are unknown where `CONFIG` is
 /// forbidden, as managed services do.
@@ -23,34 +20,40 @@ struct Facts {
 
 /// Checks the server, and logs what is doubtful but allowed.
 pub(super) async fn check(server: &Server, allow_volatile: bool) -> Result<(), StoreError> {
-    for warning in judge(&ask(server).await?, allow_volatile)? {
+    let mut warned = BTreeSet::new();
+    for facts in ask(server).await? {
+        warned.extend(judge(&facts, allow_volatile)?);
+    }
+    for warning in warned {
         tracing::warn!("{warning}");
     }
-    claim_layout(server).await
+    parting::adopt(server).await
 }
 
-async fn ask(server: &Server) -> Result<Facts, StoreError> {
-    let info: String = server.command(cmd("INFO").arg("server")).await?;
-    let version = info
-        .lines()
-        .find_map(|line| line.strip_prefix("redis_version:"))
-        .unwrap_or_default()
-        .trim()
-        .to_owned();
+/// What is known of each server that may have jobs.
+async fn ask(server: &Server) -> Result<Vec<Facts>, StoreError> {
+    let infos: Vec<String> = server.everywhere(cmd("INFO").arg("server")).await?;
+    let version = |info: &str| {
+        let line = info.lines().find_map(|line| line.strip_prefix("redis_version:"));
+        line.unwrap_or_default().trim().to_owned()
+    };
     let mut ask_settings = cmd("CONFIG");
     ask_settings.arg("GET").arg("maxmemory-policy").arg("appendonly");
-    let mut settings: HashMap<String, String> = match server.command(&ask_settings).await {
+    let settings: Vec<HashMap<String, String>> = match server.everywhere(&ask_settings).await {
         Ok(settings) => settings,
         Err(error) => {
             tracing::debug!(%error, "CONFIG GET was refused");
-            HashMap::new()
+            vec![HashMap::new()]
         }
     };
-    Ok(Facts {
-        version,
+    // Which settings are of which version is no matter: all have to do.
+    let settings = settings.into_iter().chain(repeat(HashMap::new()));
+    let facts = infos.iter().zip(settings).map(|(info, mut settings)| Facts {
+        version: version(info),
         eviction: settings.remove("maxmemory-policy"),
         append_only: settings.remove("appendonly"),
-    })
+    });
+    Ok(facts.collect())
 }
 
 /// Decides whether a server will do; answers what to warn about.
@@ -93,20 +96,6 @@ fn judge(facts: &Facts, allow_volatile: bool) -> Result<Vec<&'static str>, Store
         ),
     }
     Ok(warnings)
-}
-
-/// Marks an empty store with the layout of its keys, and refuses another's.
-async fn claim_layout(server: &Server) -> Result<(), StoreError> {
-    let meta = Shard::ONLY.meta();
-    let _: u32 = server.command(cmd("HSETNX").arg(&meta).arg("layout").arg(LAYOUT)).await?;
-    let found: u32 = server.command(cmd("HGET").arg(&meta).arg("layout")).await?;
-    if found == LAYOUT {
-        return Ok(());
-    }
-    Err(StoreError::Config(format!(
-        "the jobs in this Redis have key layout {found}, and this release reads {LAYOUT}: use \
-         the release that wrote them, or another database"
-    )))
 }
 
 #[cfg(test)]

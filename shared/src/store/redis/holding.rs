@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
+
 use super::super::{
     ClaimRequest, Claimed, Extended, LONGEST_LEASE, Lease, LeaseToken, MAX_OUTCOME_BYTES, Recorded,
     Retried, StoreError,
@@ -24,20 +26,46 @@ const BYTES_PER_CALL: usize = 8 * MAX_OUTCOME_BYTES;
 /// a trace.
 type ClaimedRow = (String, String, u32, u32, bool, String, String, u64, String);
 
-/// Items for a worker.
+/// Items for a worker, from one shard after the other until there are enough.
 pub(super) async fn claim(
     server: &Server,
     request: &ClaimRequest,
 ) -> Result<Vec<Claimed>, StoreError> {
-    if request.max == 0 {
-        return Ok(Vec::new());
+    let mut claimed = Vec::new();
+    let mut failure = None;
+    for shard in server.round() {
+        let wanted = request.max.min(ITEMS_PER_CALL) - claimed.len();
+        if wanted == 0 || claimed.last().is_some_and(|item: &Claimed| item.solo) {
+            break;
+        }
+        match claim_from(server, shard, request, wanted, claimed.is_empty()).await {
+            Ok(mut here) => claimed.append(&mut here),
+            // The others go on; those that were claimed are not kept waiting.
+            Err(error) if claimed.is_empty() => failure = Some(error),
+            Err(_) => break,
+        }
     }
-    let mut step = server.step(&server.scripts().claim, Shard::ONLY);
+    match failure {
+        Some(error) if claimed.is_empty() => Err(error),
+        Some(_) | None => Ok(claimed),
+    }
+}
+
+/// Items of one shard. One that is to be alone comes only if that is asked for.
+async fn claim_from(
+    server: &Server,
+    shard: Shard,
+    request: &ClaimRequest,
+    wanted: usize,
+    alone: bool,
+) -> Result<Vec<Claimed>, StoreError> {
+    let mut step = server.step(&server.scripts().claim, shard);
     step.arg(request.worker.as_str())
         .arg(request.model.as_str())
         .arg(millis(request.lease.min(LONGEST_LEASE)))
-        .arg(canceled()?);
-    for _ in 0..request.max.min(ITEMS_PER_CALL) {
+        .arg(canceled()?)
+        .arg(u8::from(alone));
+    for _ in 0..wanted {
         step.arg(format!("{:016x}", rand::random::<u64>()));
     }
     let rows: Vec<ClaimedRow> = server.run_ending(&step).await?;
@@ -58,51 +86,109 @@ fn read_claimed(row: ClaimedRow) -> Result<Claimed, StoreError> {
     })
 }
 
-/// More time for leases.
+/// More time for leases. Answers in the order given.
 pub(super) async fn extend(
     server: &Server,
     held: &[Lease],
     by: Duration,
 ) -> Result<Extended, StoreError> {
-    let mut extended = Extended::default();
-    for chunk in held.chunks(ITEMS_PER_CALL) {
-        let mut step = server.step(&server.scripts().extend, Shard::ONLY);
-        step.arg(millis(by.min(LONGEST_LEASE)));
-        for lease in chunk {
-            step.arg(lease.item.to_string()).arg(&lease.token.0);
-        }
-        let (lost, canceled): (Vec<usize>, Vec<usize>) = server.run(&step).await?;
-        let item = |place: usize| chunk.get(place).map(|lease| lease.item);
-        extended.lost.extend(lost.into_iter().filter_map(item));
-        extended.canceled.extend(canceled.into_iter().filter_map(item));
+    let parts = parts(server, held);
+    let told = parts.iter().map(|(shard, leases)| extend_in(server, *shard, leases, by));
+    let (mut lost, mut canceled) = (Vec::new(), Vec::new());
+    for answer in join_all(told).await {
+        let (mut lost_here, mut canceled_here) = answer?;
+        lost.append(&mut lost_here);
+        canceled.append(&mut canceled_here);
     }
-    Ok(extended)
+    let items = |mut places: Vec<usize>| {
+        places.sort_unstable();
+        places.into_iter().filter_map(|place| Some(held.get(place)?.item)).collect()
+    };
+    Ok(Extended { lost: items(lost), canceled: items(canceled) })
 }
 
-/// Outcomes of items.
+/// Answers the places of the leases that were lost, and of those whose job was
+/// canceled.
+async fn extend_in(
+    server: &Server,
+    shard: Shard,
+    held: &[(usize, &Lease)],
+    by: Duration,
+) -> Result<(Vec<usize>, Vec<usize>), StoreError> {
+    let (mut lost, mut canceled) = (Vec::new(), Vec::new());
+    for chunk in held.chunks(ITEMS_PER_CALL) {
+        let mut step = server.step(&server.scripts().extend, shard);
+        step.arg(millis(by.min(LONGEST_LEASE)));
+        for (_, lease) in chunk {
+            step.arg(lease.item.to_string()).arg(&lease.token.0);
+        }
+        let (lost_here, canceled_here): (Vec<usize>, Vec<usize>) = server.run(&step).await?;
+        let place = |at: usize| chunk.get(at).map(|(place, _)| *place);
+        lost.extend(lost_here.into_iter().filter_map(place));
+        canceled.extend(canceled_here.into_iter().filter_map(place));
+    }
+    Ok((lost, canceled))
+}
+
+/// Leases by shard, each with its place in the list.
+fn parts<'a>(server: &Server, held: &'a [Lease]) -> Vec<(Shard, Vec<(usize, &'a Lease)>)> {
+    let parts = server.shards().part(held, |lease| lease.item.job).into_iter();
+    let leases = |places: Vec<usize>| {
+        places.into_iter().filter_map(|place| Some((place, held.get(place)?))).collect()
+    };
+    parts.map(|(shard, places)| (shard, leases(places))).collect()
+}
+
+/// An outcome to be recorded: its place in the list, the lease, the outcome and
+/// its text.
+type Outcome<'a> = (usize, &'a Lease, &'a ItemOutcome, String);
+
+/// Outcomes of items. All shards are told, whether or not one fails.
 pub(super) async fn complete(
     server: &Server,
     outcomes: &[(Lease, ItemOutcome)],
 ) -> Result<Vec<Recorded>, StoreError> {
-    let texts: Vec<String> =
-        outcomes.iter().map(|(_, outcome)| write_json(outcome)).collect::<Result<_, _>>()?;
-    if texts.iter().any(|text| text.len() > MAX_OUTCOME_BYTES) {
-        return Err(StoreError::Invalid("an outcome is larger than 1 MiB"));
+    let mut parts: Vec<(Shard, Vec<Outcome<'_>>)> = Vec::new();
+    for (shard, places) in server.shards().part(outcomes, |(lease, _)| lease.item.job) {
+        let mut part = Vec::with_capacity(places.len());
+        for place in places {
+            let Some((lease, outcome)) = outcomes.get(place) else { continue };
+            let text = write_json(outcome)?;
+            if text.len() > MAX_OUTCOME_BYTES {
+                return Err(StoreError::Invalid("an outcome is larger than 1 MiB"));
+            }
+            part.push((place, lease, outcome, text));
+        }
+        parts.push((shard, part));
     }
+    let told = parts.iter().map(|(shard, part)| complete_in(server, *shard, part));
     let mut recorded = Vec::with_capacity(outcomes.len());
-    let mut rest = outcomes.iter().zip(&texts).peekable();
+    for answer in join_all(told).await {
+        recorded.append(&mut answer?);
+    }
+    recorded.sort_unstable_by_key(|(place, _)| *place);
+    Ok(recorded.into_iter().map(|(_, recorded)| recorded).collect())
+}
+
+async fn complete_in(
+    server: &Server,
+    shard: Shard,
+    outcomes: &[Outcome<'_>],
+) -> Result<Vec<(usize, Recorded)>, StoreError> {
+    let mut recorded = Vec::with_capacity(outcomes.len());
+    let mut rest = outcomes.iter().peekable();
     while rest.peek().is_some() {
-        let mut step = server.step(&server.scripts().complete, Shard::ONLY);
-        let (mut items, mut bytes) = (0, 0);
-        while items < ITEMS_PER_CALL && bytes < BYTES_PER_CALL {
-            let Some(((lease, outcome), text)) = rest.next() else { break };
+        let mut step = server.step(&server.scripts().complete, shard);
+        let (mut places, mut bytes) = (Vec::new(), 0);
+        while places.len() < ITEMS_PER_CALL && bytes < BYTES_PER_CALL {
+            let Some((place, lease, outcome, text)) = rest.next() else { break };
             step.arg(lease.item.to_string()).arg(&lease.token.0).arg(counter(outcome)).arg(text);
-            items += 1;
+            places.push(*place);
             bytes += text.len();
         }
         let answers: Vec<(String, String)> = server.run_ending(&step).await?;
-        for (word, ending) in answers {
-            recorded.push(read_recorded(&word, &ending)?);
+        for (place, (word, ending)) in places.into_iter().zip(answers) {
+            recorded.push((place, read_recorded(&word, &ending)?));
         }
     }
     Ok(recorded)
@@ -124,7 +210,7 @@ pub(super) async fn retry(
     after: Duration,
     error: &ItemError,
 ) -> Result<Retried, StoreError> {
-    let mut step = server.step(&server.scripts().retry, Shard::of(&lease.item.job));
+    let mut step = server.step(&server.scripts().retry, server.shard_of(&lease.item.job));
     step.arg(lease.item.to_string())
         .arg(&lease.token.0)
         .arg(millis(after))
@@ -144,10 +230,20 @@ pub(super) async fn retry(
 
 /// Items given back.
 pub(super) async fn release(server: &Server, held: &[Lease]) -> Result<(), StoreError> {
+    let parts = parts(server, held);
+    let told = parts.iter().map(|(shard, leases)| release_in(server, *shard, leases));
+    join_all(told).await.into_iter().collect()
+}
+
+async fn release_in(
+    server: &Server,
+    shard: Shard,
+    held: &[(usize, &Lease)],
+) -> Result<(), StoreError> {
     for chunk in held.chunks(ITEMS_PER_CALL) {
-        let mut step = server.step(&server.scripts().release, Shard::ONLY);
+        let mut step = server.step(&server.scripts().release, shard);
         step.arg(canceled()?);
-        for lease in chunk {
+        for (_, lease) in chunk {
             step.arg(lease.item.to_string()).arg(&lease.token.0);
         }
         let _: String = server.run_ending(&step).await?;

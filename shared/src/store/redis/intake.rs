@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use redis::{Script, ScriptInvocation};
-
 use super::super::drain::Drain;
 use super::super::{Cap, Enqueued, MAX_ITEMS_PER_CALL, MAX_ITEMS_PER_JOB, StoreError, StoreLimits};
-use super::keys::Shard;
+use super::elsewhere::Load;
 use super::records::{read, write_json, write_source};
+use super::scripts::{Script, Step};
 use super::server::{Server, millis};
 use crate::domain::{Idempotency, JobId, NewItem, NewJob};
 
@@ -18,36 +17,43 @@ const SEAL_WITHIN: Duration = Duration::from_secs(10 * 60);
 /// or what is live, by how much that is too much, and how items left lately.
 type Admission = (String, String, u64, Vec<u64>);
 
+/// What the store may hold, and what it holds in other shards than the job's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Caps<'a> {
+    pub(super) limits: &'a StoreLimits,
+    pub(super) elsewhere: &'a Load,
+}
+
 /// A job with its items.
 pub(super) async fn enqueue(
     server: &Server,
-    limits: &StoreLimits,
+    caps: Caps<'_>,
     job: &NewJob,
     items: &[NewItem],
 ) -> Result<Enqueued, StoreError> {
     if items.is_empty() || items.len() > MAX_ITEMS_PER_CALL {
         return Err(StoreError::Invalid("a call takes 1 to 200 items"));
     }
-    let mut step = admission(server, &server.scripts().enqueue, limits, job)?;
+    let mut step = admission(server, &server.scripts().enqueue, caps, job)?;
     for item in items {
         step.arg(write_source(item));
     }
-    read_admission(&server.run(&step).await?, limits)
+    read_admission(&server.run(&step).await?, caps)
 }
 
 /// A large job without its items.
 pub(super) async fn open(
     server: &Server,
-    limits: &StoreLimits,
+    caps: Caps<'_>,
     job: &NewJob,
     total: u32,
 ) -> Result<Enqueued, StoreError> {
     if total == 0 || total > MAX_ITEMS_PER_JOB {
         return Err(StoreError::Invalid("a job has 1 to 10,000 items"));
     }
-    let mut step = admission(server, &server.scripts().open, limits, job)?;
+    let mut step = admission(server, &server.scripts().open, caps, job)?;
     step.arg(total).arg(millis(SEAL_WITHIN));
-    read_admission(&server.run(&step).await?, limits)
+    read_admission(&server.run(&step).await?, caps)
 }
 
 /// Items of a large job.
@@ -60,7 +66,7 @@ pub(super) async fn append(
     if items.len() > MAX_ITEMS_PER_CALL {
         return Err(StoreError::Invalid("a call takes at most 200 items"));
     }
-    let mut step = server.step(&server.scripts().append, Shard::of(job));
+    let mut step = server.step(&server.scripts().append, server.shard_of(job));
     step.arg(job.to_string()).arg(first);
     for item in items {
         step.arg(write_source(item));
@@ -75,7 +81,7 @@ pub(super) async fn append(
 
 /// The end of a large job's filling.
 pub(super) async fn seal(server: &Server, job: &JobId) -> Result<(), StoreError> {
-    let mut step = server.step(&server.scripts().seal, Shard::of(job));
+    let mut step = server.step(&server.scripts().seal, server.shard_of(job));
     step.arg(job.to_string());
     match server.run::<String>(&step).await?.as_str() {
         "sealed" => Ok(()),
@@ -89,10 +95,11 @@ pub(super) async fn seal(server: &Server, job: &JobId) -> Result<(), StoreError>
 fn admission<'a>(
     server: &'a Server,
     script: &'a Script,
-    limits: &StoreLimits,
+    caps: Caps<'_>,
     job: &NewJob,
-) -> Result<ScriptInvocation<'a>, StoreError> {
-    let mut step = server.step(script, Shard::of(&job.id));
+) -> Result<Step<'a>, StoreError> {
+    let limits = caps.elsewhere.leaves(caps.limits);
+    let mut step = server.step(script, server.shard_of(&job.id));
     step.arg(job.id.to_string())
         .arg(job.tenant.as_str())
         .arg(job.weight.max(1))
@@ -105,6 +112,7 @@ fn admission<'a>(
         .arg(limits.items)
         .arg(limits.tenant_items)
         .arg(limits.upload_bytes)
+        .arg(server.shards().count())
         .arg(job.callback.as_ref().map(write_json).transpose()?.unwrap_or_default())
         .arg(job.trace.as_ref().map_or("", |trace| trace.as_str()));
     match &job.idempotency {
@@ -116,7 +124,7 @@ fn admission<'a>(
     Ok(step)
 }
 
-fn read_admission(answer: &Admission, limits: &StoreLimits) -> Result<Enqueued, StoreError> {
+fn read_admission(answer: &Admission, caps: Caps<'_>) -> Result<Enqueued, StoreError> {
     let (word, about, over, drained) = answer;
     match word.as_str() {
         "created" => Ok(Enqueued::Created),
@@ -124,29 +132,39 @@ fn read_admission(answer: &Admission, limits: &StoreLimits) -> Result<Enqueued, 
         "repeated" => Ok(Enqueued::Repeated(read("a job id", about)?)),
         "key_reused" => Err(StoreError::KeyReused),
         "key_in_progress" => Err(StoreError::KeyInProgress),
-        word => Err(refusal(word, read("a number of items", about)?, *over, drained, limits)),
+        word => Err(refusal(word, read("a number of items", about)?, *over, drained, caps)),
     }
 }
 
 /// Why nothing is taken in, by the word that the scripts have for it.
 pub(super) fn refusal(
     word: &str,
-    live: u64,
+    here: u64,
     over: u64,
     drained: &[u64],
-    limits: &StoreLimits,
+    caps: Caps<'_>,
 ) -> StoreError {
-    let (cap, limit) = match word {
+    let Caps { limits, elsewhere } = caps;
+    let (cap, limit, there) = match word {
         "closed" => return StoreError::Closed,
-        "full" => (Cap::Items, limits.items),
-        "tenant_full" => (Cap::TenantItems, limits.tenant_items),
-        "bytes_full" => (Cap::UploadBytes, limits.upload_bytes),
+        "parted" => return parted(here),
+        "full" => (Cap::Items, limits.items, elsewhere.items),
+        "tenant_full" => (Cap::TenantItems, limits.tenant_items, elsewhere.tenant_items),
+        "bytes_full" => (Cap::UploadBytes, limits.upload_bytes, elsewhere.bytes),
         word => return unknown_word(word),
     };
     let (now, slots) = drained.split_first().map_or((0, drained), |(now, slots)| (*now, slots));
-    let slots = slots.as_chunks().0.iter().map(|[slot, items]| (*slot, *items));
-    let retry_after = Drain::of(slots, now).time_for(over);
-    StoreError::Full { cap, live, limit, retry_after }
+    let slots = slots.as_chunks().0.iter().chain(elsewhere.drained.as_chunks().0);
+    let retry_after = Drain::of(slots.map(|[slot, items]| (*slot, *items)), now).time_for(over);
+    StoreError::Full { cap, live: here + there, limit, retry_after }
+}
+
+/// The store was given another number of shards since this process began. Other
+/// processes may know it, so a caller is to ask again.
+pub(super) fn parted(shards: u64) -> StoreError {
+    StoreError::unavailable(format!(
+        "the store has {shards} shards now, which is not this process' redis_shards: start it anew"
+    ))
 }
 
 /// A script answered what this release does not know.

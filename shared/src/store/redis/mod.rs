@@ -5,17 +5,21 @@
 //! outside its shard's hash slot, a script that writes before its checks are
 //! done, time taken from anywhere but the server (or the pinned clock).
 
+mod address;
 mod api_keys;
 mod callers;
 mod connection;
 mod contract;
+mod elsewhere;
 mod fleet;
 mod holding;
 mod intake;
 mod keys;
 mod limits;
 mod options;
+mod parting;
 mod records;
+mod relay;
 mod scripts;
 mod server;
 mod store;
@@ -27,7 +31,6 @@ mod written;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use keys::Shard;
 pub use options::RedisOptions;
 pub(crate) use server::Server;
 pub use store::RedisStore;

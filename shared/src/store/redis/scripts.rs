@@ -1,7 +1,8 @@
 //! The Lua scripts, each put together from its own file and the parts it
 //! shares with others. Redis compiles each once and knows it by its digest.
 
-use redis::Script;
+use redis::{Arg, Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, ToRedisArgs};
+use redis::{aio, cmd};
 
 const PRELUDE: &str = include_str!("scripts/parts/prelude.lua");
 const GATE: &str = include_str!("scripts/parts/gate.lua");
@@ -59,6 +60,14 @@ scripts! {
     dead_letters: "dead_letters.lua";
     existing: "existing.lua";
     check: "check.lua";
+    adopt: "adopt.lua";
+    seek: "seek.lua";
+    info: "info.lua";
+    loads: "loads.lua" GATE;
+    expect_news: "expect_news.lua" DELIVERY_LANES OUTBOX;
+    leaving: "leaving.lua" DELIVERY_LANES OUTBOX;
+    arrive: "arrive.lua" DELIVERY_LANES OUTBOX;
+    left: "left.lua" DELIVERY_LANES OUTBOX;
     put_key: "put_key.lua" API_KEYS;
     find_key: "find_key.lua" API_KEYS;
     list_keys: "list_keys.lua" API_KEYS;
@@ -80,6 +89,66 @@ scripts! {
     forget_deliveries: "forget_deliveries.lua" DELIVERY_LANES;
 }
 
+/// A script's code, and the digest that Redis knows it by.
+pub(crate) struct Script {
+    code: String,
+    digest: String,
+}
+
+impl Script {
+    fn new(code: String) -> Self {
+        let digest = redis::Script::new(&code).get_hash().to_owned();
+        Self { code, digest }
+    }
+
+    /// Begins a call with the one key that every script declares.
+    pub(super) fn step(&self, key: String) -> Step<'_> {
+        let mut call = cmd("EVALSHA");
+        call.arg(&self.digest).arg(1).arg(key);
+        Step { script: self, call }
+    }
+}
+
+/// A call of a script, which goes to the server that has its key.
+pub(crate) struct Step<'a> {
+    script: &'a Script,
+    call: Cmd,
+}
+
+impl Step<'_> {
+    /// Adds an argument, or several.
+    pub(super) fn arg(&mut self, arg: impl ToRedisArgs) -> &mut Self {
+        self.call.arg(arg);
+        self
+    }
+
+    /// Runs it. A server that does not know the script is sent its code with
+    /// the call, and knows it from then on.
+    pub(super) async fn invoke<T: FromRedisValue>(
+        &self,
+        connection: &mut impl aio::ConnectionLike,
+    ) -> Result<T, RedisError> {
+        match self.call.query_async(connection).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                self.with_code().query_async(connection).await
+            }
+            answer => answer,
+        }
+    }
+
+    fn with_code(&self) -> Cmd {
+        let mut call = cmd("EVAL");
+        call.arg(&self.script.code);
+        for arg in self.call.args_iter().skip(2) {
+            // Scripts are called with simple arguments only.
+            if let Arg::Simple(bytes) = arg {
+                call.arg(bytes);
+            }
+        }
+        call
+    }
+}
+
 /// The shebang with its flags must be the first line, so the parts go
 /// between it and the rest.
 fn compose(own: &str, parts: &[&str]) -> Script {
@@ -89,5 +158,5 @@ fn compose(own: &str, parts: &[&str]) -> Script {
         code.push_str(part);
     }
     code.push_str(body);
-    Script::new(&code)
+    Script::new(code)
 }

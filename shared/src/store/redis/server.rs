@@ -1,20 +1,22 @@
-//! Calls to the Redis server, each with a deadline and its errors told apart.
+//! Calls to Redis, each with a deadline and its errors told apart.
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use deadpool::managed::{Object, Pool, PoolError};
-use redis::{Client, Cmd, ErrorKind, FromRedisValue, RedisError, Script, ScriptInvocation};
+use redis::{Client, Cmd, ErrorKind, FromRedisValue, RedisError};
 use tokio::time::{Instant, error::Elapsed, timeout_at};
 
 use super::super::ended::JobEnd;
 use super::super::{Resource, StoreError};
+use super::address::Address;
 use super::connection::{self, Manager};
-use super::keys::Shard;
+use super::keys::{Shard, Shards};
 use super::records::read_status;
-use super::scripts::Scripts;
+use super::scripts::{Script, Scripts, Step};
 use crate::clock::Clock;
-use crate::domain::Timestamp;
+use crate::domain::{JobId, Timestamp};
 
 /// How long a verb may take, the wait for a connection included.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -26,11 +28,14 @@ pub(super) const FULL_RETRY_AFTER: Duration = Duration::from_secs(5);
 /// created and when it ended.
 type EndingRow = (String, String, u64, u64);
 
-/// A Redis server with the store's scripts.
+/// A Redis server, or cluster, with the store's scripts.
 pub(crate) struct Server {
-    client: Client,
+    address: Address,
     pool: Pool<Manager>,
     scripts: Scripts,
+    shards: Shards,
+    /// Counts the visits to all shards, so that each begins with another.
+    turn: AtomicUsize,
     clock: Clock,
 }
 
@@ -41,18 +46,18 @@ impl fmt::Debug for Server {
 }
 
 impl Server {
-    /// A server by its URL. Nothing is sent yet.
-    pub(super) fn new(url: &str, clock: Clock) -> Result<Self, StoreError> {
-        // The error of a wrong URL does not repeat it.
-        let client = Client::open(url)
-            .map_err(|error| StoreError::Config(format!("the Redis URL is of no use: {error}")))?;
-        let pool = connection::pool(&client)?;
-        Ok(Self { client, pool, scripts: Scripts::new(), clock })
+    /// A server or cluster by its URL. Nothing is sent yet.
+    pub(super) fn new(url: &str, shards: Shards, clock: Clock) -> Result<Self, StoreError> {
+        let address = Address::parse(url)?;
+        let pool = connection::pool(&address)?;
+        // Processes that start together do not go round together.
+        let turn = AtomicUsize::new(usize::from(rand::random::<u16>()));
+        Ok(Self { address, pool, scripts: Scripts::new(), shards, turn, clock })
     }
 
     /// For connections that the pool cannot lend, because they wait.
-    pub(super) const fn client(&self) -> &Client {
-        &self.client
+    pub(super) fn clients(&self) -> Vec<Client> {
+        self.address.clients()
     }
 
     /// The store's scripts.
@@ -60,22 +65,34 @@ impl Server {
         &self.scripts
     }
 
+    /// The shards of the store.
+    pub(crate) const fn shards(&self) -> Shards {
+        self.shards
+    }
+
+    /// Where a job lives.
+    pub(crate) fn shard_of(&self, job: &JobId) -> Shard {
+        self.shards.of(job)
+    }
+
+    /// All shards, beginning with another each time.
+    pub(super) fn round(&self) -> impl Iterator<Item = Shard> + use<> {
+        self.shards.beginning_at(self.turn.fetch_add(1, Ordering::Relaxed))
+    }
+
     /// Begins a script call with what every script takes: the shard's key
     /// and the pinned time, if there is one.
-    pub(super) fn step<'a>(&self, script: &'a Script, shard: Shard) -> ScriptInvocation<'a> {
-        let mut step = script.key(shard.meta());
+    pub(super) fn step<'a>(&self, script: &'a Script, shard: Shard) -> Step<'a> {
+        let mut step = script.step(shard.meta());
         step.arg(self.clock.pinned().map_or_else(String::new, |now| now.0.to_string()));
         step
     }
 
     /// Runs a script, which is sent first if the server does not know it.
-    pub(super) async fn run<T: FromRedisValue>(
-        &self,
-        step: &ScriptInvocation<'_>,
-    ) -> Result<T, StoreError> {
+    pub(super) async fn run<T: FromRedisValue>(&self, step: &Step<'_>) -> Result<T, StoreError> {
         let deadline = Instant::now() + ANSWER_WITHIN;
         let mut connection = self.connection(deadline).await?;
-        let answer = timeout_at(deadline, step.invoke_async(&mut *connection)).await;
+        let answer = timeout_at(deadline, step.invoke(&mut *connection)).await;
         hand_back(connection, answer)
     }
 
@@ -83,7 +100,7 @@ impl Server {
     /// Those of an answer that is lost on the way stay unreported.
     pub(super) async fn run_ending<T: FromRedisValue>(
         &self,
-        step: &ScriptInvocation<'_>,
+        step: &Step<'_>,
     ) -> Result<T, StoreError> {
         let (answer, endings): (T, Vec<EndingRow>) = self.run(step).await?;
         for (model, status, created, ended) in endings {
@@ -109,6 +126,17 @@ impl Server {
         let mut connection = self.connection(deadline).await?;
         let answer = timeout_at(deadline, command.query_async(&mut *connection)).await;
         hand_back(connection, answer)
+    }
+
+    /// Asks every server of the store the same.
+    pub(super) async fn everywhere<T: FromRedisValue>(
+        &self,
+        command: &Cmd,
+    ) -> Result<Vec<T>, StoreError> {
+        let deadline = Instant::now() + ANSWER_WITHIN;
+        let mut connection = self.connection(deadline).await?;
+        let answers = timeout_at(deadline, connection.everywhere(command)).await;
+        hand_back(connection, answers)
     }
 
     async fn connection(&self, deadline: Instant) -> Result<Object<Manager>, StoreError> {

@@ -9,9 +9,11 @@ use async_trait::async_trait;
 use super::super::{
     Canceled, ClaimRequest, Claimed, DeadLetter, Deleted, Enqueued, Extended, Found, JobFilter,
     JobPage, JobWatch, Lease, ListPosition, Reaped, Recorded, Retried, Stats, Store, StoreError,
-    StoreLimits, Swept, Wakers,
+    StoreLimits, Swept, Wakers, check_route,
 };
-use super::keys::Shard;
+use super::elsewhere::{Elsewhere, Load};
+use super::intake::Caps;
+use super::keys::{Shard, Shards};
 use super::options::RedisOptions;
 use super::server::Server;
 use super::subscription::{self, Subscription};
@@ -27,6 +29,7 @@ use crate::domain::{
 pub struct RedisStore {
     pub(super) server: Arc<Server>,
     pub(super) limits: StoreLimits,
+    pub(super) elsewhere: Elsewhere,
     pub(super) wakers: Arc<Wakers>,
     _subscription: Subscription,
 }
@@ -45,16 +48,25 @@ impl RedisStore {
     /// user, is too old, evicts keys, or keeps nothing over a restart;
     /// [`StoreError::Unavailable`] when it does not answer.
     pub async fn connect(options: RedisOptions) -> Result<Self, StoreError> {
-        let server = Arc::new(Server::new(&options.url, options.clock)?);
+        let shards = Shards::new(options.shards);
+        let server = Arc::new(Server::new(&options.url, shards, options.clock)?);
         contract::check(&server, options.danger_allow_volatile).await?;
         let wakers = Arc::new(Wakers::default());
         let subscription = subscription::subscribe(
-            server.client().clone(),
-            Shard::ONLY.channel(),
+            server.clients(),
+            shards.all().map(Shard::channel).collect(),
             Arc::clone(&wakers),
         )
         .await;
-        Ok(Self { server, limits: options.limits, wakers, _subscription: subscription })
+        let elsewhere = Elsewhere::default();
+        let limits = options.limits;
+        Ok(Self { server, limits, elsewhere, wakers, _subscription: subscription })
+    }
+
+    /// What the shards other than the job's hold.
+    async fn elsewhere(&self, job: &NewJob) -> Load {
+        let loads = self.elsewhere.loads(&self.server, &job.tenant, &self.limits).await;
+        loads.but(self.server.shard_of(&job.id))
     }
 
     /// The server, for the verbs that stand in files of their own.
@@ -72,13 +84,19 @@ impl RedisStore {
 #[async_trait]
 impl Store for RedisStore {
     async fn enqueue(&self, job: &NewJob, items: &[NewItem]) -> Result<Enqueued, StoreError> {
-        let enqueued = intake::enqueue(&self.server, &self.limits, job, items).await?;
-        written(&self.server).await?;
+        check_route(job)?;
+        let elsewhere = self.elsewhere(job).await;
+        let caps = Caps { limits: &self.limits, elsewhere: &elsewhere };
+        let enqueued = intake::enqueue(&self.server, caps, job, items).await?;
+        written(&self.server, self.server.shard_of(&job.id)).await?;
         Ok(enqueued)
     }
 
     async fn open(&self, job: &NewJob, total: u32) -> Result<Enqueued, StoreError> {
-        intake::open(&self.server, &self.limits, job, total).await
+        check_route(job)?;
+        let elsewhere = self.elsewhere(job).await;
+        let caps = Caps { limits: &self.limits, elsewhere: &elsewhere };
+        intake::open(&self.server, caps, job, total).await
     }
 
     async fn append(&self, job: &JobId, first: u32, items: &[NewItem]) -> Result<(), StoreError> {
@@ -87,7 +105,7 @@ impl Store for RedisStore {
 
     async fn seal(&self, job: &JobId) -> Result<(), StoreError> {
         intake::seal(&self.server, job).await?;
-        written(&self.server).await
+        written(&self.server, self.server.shard_of(job)).await
     }
 
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, StoreError> {

@@ -34,21 +34,22 @@ impl Drop for Subscription {
     }
 }
 
-/// Listens to a channel until the subscription is dropped. Whatever changes
+/// Listens to channels, by one of the clients, until the subscription is dropped. Whatever changes
 /// after this returned is heard, unless the server does not answer now.
 pub(super) async fn subscribe(
-    client: Client,
-    channel: String,
+    clients: Vec<Client>,
+    channels: Vec<String>,
     wakers: Arc<Wakers>,
 ) -> Subscription {
-    let first = connect(&client, &channel).await;
-    Subscription(tokio::spawn(async move { listen(&client, &channel, &wakers, first).await }))
+    let first = connect(&clients, 0, &channels).await;
+    Subscription(tokio::spawn(async move { listen(&clients, &channels, &wakers, first).await }))
 }
 
 type Connected = Result<(PubSubSink, PubSubStream), RedisError>;
 
-async fn listen(client: &Client, channel: &str, wakers: &Wakers, first: Connected) {
+async fn listen(clients: &[Client], channels: &[String], wakers: &Wakers, first: Connected) {
     let mut pause = FIRST_PAUSE;
+    let mut turn = 0;
     let mut connected = first;
     loop {
         match connected {
@@ -65,14 +66,19 @@ async fn listen(client: &Client, channel: &str, wakers: &Wakers, first: Connecte
         // Spread out, so that many processes do not return at the same moment.
         tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.5))).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
-        connected = connect(client, channel).await;
+        turn += 1;
+        connected = connect(clients, turn, channels).await;
     }
 }
 
-async fn connect(client: &Client, channel: &str) -> Connected {
+/// Connects to one of the clients, to another with each turn.
+async fn connect(clients: &[Client], turn: usize, channels: &[String]) -> Connected {
     let connecting = async {
+        let Some(client) = clients.get(turn % clients.len().max(1)) else {
+            return Err(std::io::Error::from(std::io::ErrorKind::NotFound).into());
+        };
         let (mut sink, stream) = client.get_async_pubsub().await?.split();
-        sink.subscribe(channel).await?;
+        sink.subscribe(channels).await?;
         Ok((sink, stream))
     };
     timeout(ANSWER_WITHIN, connecting)

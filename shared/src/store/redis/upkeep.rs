@@ -21,13 +21,33 @@ type ReapedRows = (Vec<String>, Vec<String>, Vec<String>, usize);
 /// each job, and whether there may be more.
 type SweptRows = (Vec<(String, String, u32)>, bool);
 
-/// Expired leases.
+/// Expired leases, of one shard after the other. What was done is told, even
+/// where one does not answer.
 pub(super) async fn reap(server: &Server, limit: usize) -> Result<Reaped, StoreError> {
     let mut reaped = Reaped::default();
+    let mut failure = None;
+    for shard in server.round() {
+        let done = reaped.requeued.len() + reaped.dead.len() + reaped.canceled.len();
+        if let Err(error) = reap_in(server, shard, limit.saturating_sub(done), &mut reaped).await {
+            failure = Some(error);
+        }
+    }
+    match failure {
+        Some(error) if reaped == Reaped::default() => Err(error),
+        Some(_) | None => Ok(reaped),
+    }
+}
+
+async fn reap_in(
+    server: &Server,
+    shard: Shard,
+    limit: usize,
+    reaped: &mut Reaped,
+) -> Result<(), StoreError> {
     let mut left = limit;
     while left > 0 {
         let some = left.min(LEASES_PER_CALL);
-        let mut step = server.step(&server.scripts().reap, Shard::ONLY);
+        let mut step = server.step(&server.scripts().reap, shard);
         step.arg(some)
             .arg(millis(LONGEST_LEASE))
             .arg(MAX_SOLO_CRASHES)
@@ -43,19 +63,39 @@ pub(super) async fn reap(server: &Server, limit: usize) -> Result<Reaped, StoreE
         }
         left -= some;
     }
-    Ok(reaped)
+    Ok(())
 }
 
 fn read_items(texts: &[String]) -> Result<Vec<ItemRef>, StoreError> {
     texts.iter().map(|text| read("an item", text)).collect()
 }
 
-/// Jobs past their time.
+/// Jobs past their time, of one shard after the other. What is gone is told,
+/// even where one does not answer, for its blobs are to go too.
 pub(super) async fn sweep(server: &Server, limit: usize) -> Result<Swept, StoreError> {
     let mut swept = Swept::default();
+    let mut failure = None;
+    for shard in server.round() {
+        let done = swept.expired.len() + swept.aborted.len();
+        if let Err(error) = sweep_in(server, shard, limit.saturating_sub(done), &mut swept).await {
+            failure = Some(error);
+        }
+    }
+    match failure {
+        Some(error) if swept == Swept::default() => Err(error),
+        Some(_) | None => Ok(swept),
+    }
+}
+
+async fn sweep_in(
+    server: &Server,
+    shard: Shard,
+    limit: usize,
+    swept: &mut Swept,
+) -> Result<(), StoreError> {
     let mut left = limit;
     while left > 0 {
-        let mut step = server.step(&server.scripts().sweep, Shard::ONLY);
+        let mut step = server.step(&server.scripts().sweep, shard);
         step.arg(left).arg(ITEMS_PER_SWEEP);
         let (rows, more): SweptRows = server.run(&step).await?;
         left = left.saturating_sub(rows.len());
@@ -71,5 +111,5 @@ pub(super) async fn sweep(server: &Server, limit: usize) -> Result<Swept, StoreE
             break;
         }
     }
-    Ok(swept)
+    Ok(())
 }

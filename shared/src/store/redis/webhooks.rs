@@ -10,6 +10,7 @@ use async_trait::async_trait;
 
 pub(super) use log::forget;
 
+use super::relay;
 use super::store::RedisStore;
 use crate::domain::{
     ClaimedDelivery, Delivery, DeliveryAttempt, DeliveryId, DeliveryLease, Endpoint, EndpointId,
@@ -23,6 +24,8 @@ use crate::store::{
 #[async_trait]
 impl Webhooks for RedisStore {
     async fn put_endpoint(&self, endpoint: &Endpoint) -> Result<(), StoreError> {
+        // Jobs that have ended are told to those who wanted it then.
+        relay::run(&self.server).await?;
         endpoints::put(&self.server, endpoint).await
     }
 
@@ -35,6 +38,7 @@ impl Webhooks for RedisStore {
     }
 
     async fn remove_endpoint(&self, tenant: &TenantId, id: &EndpointId) -> Result<(), StoreError> {
+        relay::run(&self.server).await?;
         endpoints::remove(&self.server, tenant, id).await
     }
 
@@ -42,6 +46,7 @@ impl Webhooks for RedisStore {
         &self,
         wish: &DeliveryClaim,
     ) -> Result<Vec<ClaimedDelivery>, StoreError> {
+        relay::run(&self.server).await?;
         sending::claim(&self.server, wish).await
     }
 
@@ -63,6 +68,7 @@ impl Webhooks for RedisStore {
     }
 
     async fn delivery(&self, tenant: &TenantId, id: &DeliveryId) -> Result<Delivery, StoreError> {
+        relay::run(&self.server).await?;
         log::find(&self.server, tenant, id).await
     }
 
@@ -73,10 +79,12 @@ impl Webhooks for RedisStore {
         after: Option<DeliveryPosition>,
         limit: usize,
     ) -> Result<DeliveryPage, StoreError> {
+        relay::run(&self.server).await?;
         log::list(&self.server, tenant, filter, after.as_ref(), limit).await
     }
 
     async fn replay_delivery(&self, tenant: &TenantId, id: &DeliveryId) -> Result<(), StoreError> {
+        relay::run(&self.server).await?;
         sending::replay(&self.server, tenant, id).await
     }
 }

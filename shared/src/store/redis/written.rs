@@ -8,10 +8,10 @@
 
 use std::time::Duration;
 
-use redis::cmd;
 use tokio::time::{Instant, sleep};
 
 use super::super::StoreError;
+use super::keys::Shard;
 use super::server::Server;
 
 /// Between two questions while a sync is under way.
@@ -20,16 +20,19 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// How long to ask: longer than Redis puts its writing off.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Returns once the kernel has all that Redis answered for before this call.
+/// Returns once the kernel has all that the shard's server answered for before
+/// this call.
 /// Against the loss of power only `appendfsync always` helps.
 ///
 /// # Errors
 /// When Redis does not say so in time. The job may have been written all the
 /// same; repeating its submission replays it.
-pub(super) async fn written(server: &Server) -> Result<(), StoreError> {
+pub(super) async fn written(server: &Server, shard: Shard) -> Result<(), StoreError> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let info: String = server.command(cmd("INFO").arg("persistence")).await?;
+        let mut ask = server.step(&server.scripts().info, shard);
+        ask.arg("persistence");
+        let info: String = server.run(&ask).await?;
         if is_written(&info) {
             return Ok(());
         }

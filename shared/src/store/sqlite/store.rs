@@ -29,7 +29,7 @@ use crate::domain::{
 use crate::store::{
     Canceled, ClaimRequest, Claimed, DeadLetter, Deleted, Enqueued, Extended, Found, JobFilter,
     JobPage, JobWatch, Lease, ListPosition, Reaped, Recorded, Retried, Stats, Store, StoreError,
-    Swept, Wakers,
+    Swept, Wakers, check_route,
 };
 
 /// A reaper looks at a lock for an instant; a worker that finds its own taken
@@ -152,11 +152,13 @@ impl fmt::Debug for SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn enqueue(&self, job: &NewJob, items: &[NewItem]) -> Result<Enqueued, StoreError> {
+        check_route(job)?;
         let (row, items, gate) = (JobRow::new(job)?, rows(items)?, Arc::clone(&self.gate));
         self.writer.write(move |step| intake::enqueue(step, &row, &items, &gate)).await
     }
 
     async fn open(&self, job: &NewJob, total: u32) -> Result<Enqueued, StoreError> {
+        check_route(job)?;
         let (row, gate) = (JobRow::new(job)?, Arc::clone(&self.gate));
         self.writer.write(move |step| intake::open(step, &row, total, &gate)).await
     }

@@ -80,6 +80,13 @@ fn are_the_right_ones(
         ensure!(found.solo == held.solo, "{item} is solo: {}, said {}", found.solo, held.solo);
         taken.push(found);
     }
+    if reference.parted {
+        let most = ready.iter().filter(|each| !each.solo).count().min(request.max);
+        let alone = taken.len() == 1 && taken.iter().all(|each| each.solo);
+        let together = taken.len() == most && taken.iter().all(|each| !each.solo);
+        ensure!(alone || together, "{} of {} ready were handed out", taken.len(), ready.len());
+        return Ok(());
+    }
     if ready.iter().any(|each| each.solo) {
         let alone = taken.len() == 1.min(request.max) && taken.iter().all(|each| each.solo);
         ensure!(alone, "an item that must come alone came with others, or not at all");

@@ -8,7 +8,7 @@ use aisle_shared::store::{
     ClaimRequest, Deleted, Enqueued, Found, JobFilter, Lease, Retried, StoreError, Swept,
 };
 use aisle_tests::fixtures::{answer, items, job, model, tenant, undecodable, unreachable_url};
-use aisle_tests::harness::{Backend, Harness};
+use aisle_tests::harness::Harness;
 use anyhow::{Context, bail, ensure};
 use proptest::sample::Index;
 
@@ -16,7 +16,7 @@ use super::reference::{Reference, State};
 use super::step::{Pick, Road, Step, Submission};
 use super::{claims, outbox};
 use crate::webhooks::callback;
-use crate::world::{ALL, LEASE, stranger, worker};
+use crate::world::{ALL, LEASE, Over, stranger, worker};
 
 struct Driver {
     world: Harness,
@@ -32,10 +32,11 @@ struct Driver {
 }
 
 /// Runs one case.
-pub(super) async fn run(backend: Backend, steps: &[Step]) -> anyhow::Result<()> {
+pub(super) async fn run(over: Over, steps: &[Step]) -> anyhow::Result<()> {
+    let Some(world) = over.harness().await? else { return Ok(()) };
     let mut driver = Driver {
-        world: Harness::new(backend).await?,
-        reference: Reference::default(),
+        world,
+        reference: Reference { parted: over.is_parted(), ..Reference::default() },
         submitted: Vec::new(),
         held: Vec::new(),
         given: Vec::new(),

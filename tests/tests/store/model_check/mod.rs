@@ -6,7 +6,7 @@
 //! item is claimed more often than it may be, and each end of a job that named a
 //! receiver is told once, whatever becomes of the job.
 //!
-//! Both stores see the same cases, and a failing one is shrunk to its shortest
+//! Both stores see the same cases, Redis once more in shards, and a failing one is shrunk to its shortest
 //! form. `PROPTEST_CASES` (a quarter of which each store gets, 64 by default)
 //! and `PROPTEST_RNG_SEED` look further.
 
@@ -16,8 +16,9 @@ mod outbox;
 mod reference;
 mod step;
 
-use aisle_tests::harness::Backend;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
+
+use crate::world::Over;
 
 const USUAL_SEED: u64 = 1;
 
@@ -30,26 +31,31 @@ fn config() -> Config {
     Config { cases: asked.cases / 4, rng_seed, failure_persistence: None, ..asked }
 }
 
-fn agrees_with_the_reference(backend: Backend) {
+fn agrees_with_the_reference(over: Over) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let config = config();
     let seed = config.rng_seed;
     let outcome = TestRunner::new(config).run(&step::steps(), |steps| {
         runtime
-            .block_on(driver::run(backend, &steps))
+            .block_on(driver::run(over, &steps))
             .map_err(|error| TestCaseError::fail(format!("{error:#}")))
     });
     if let Err(failure) = outcome {
-        panic!("{backend:?} differs from the reference, PROPTEST_RNG_SEED={seed}: {failure}");
+        panic!("{over:?} differs from the reference, PROPTEST_RNG_SEED={seed}: {failure}");
     }
 }
 
 #[test]
 fn sqlite_agrees_with_the_reference() {
-    agrees_with_the_reference(Backend::Sqlite);
+    agrees_with_the_reference(Over::Sqlite);
 }
 
 #[test]
 fn redis_agrees_with_the_reference() {
-    agrees_with_the_reference(Backend::Redis);
+    agrees_with_the_reference(Over::Redis);
+}
+
+#[test]
+fn redis_shards_agree_with_the_reference() {
+    agrees_with_the_reference(Over::RedisShards);
 }

@@ -59,6 +59,9 @@ pub(super) struct RefJob {
 /// All that the store should know.
 #[derive(Debug, Default)]
 pub(super) struct Reference {
+    /// Whether the store is parted: then what goes first is only sure inside
+    /// a part.
+    pub(super) parted: bool,
     /// Jobs that are there, in the order submitted (ids sort by time).
     pub(super) jobs: BTreeMap<JobId, RefJob>,
     pub(super) tombstones: BTreeSet<JobId>,

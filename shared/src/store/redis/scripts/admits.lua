@@ -2,7 +2,7 @@
 -- Whether a job of one small item would be taken in, as refuse() says; the
 -- memory is looked at first.
 -- ARGV: 2 tenant, 3 items allowed, 4 items allowed to a tenant, 5 bytes of
---       uploads allowed.
+--       uploads allowed, 6 shards.
 local word, live, over = refuse(ARGV[2], 1, 1, 3)
 if not word then
   -- Where INFO is forbidden, nothing is known of the memory.

@@ -1,10 +1,11 @@
 #!lua flags=allow-oom
 -- Hands out ready items of one model.
--- ARGV: 2 worker, 3 model, 4 lease in ms, 5 outcome of a canceled item, then
---       from 6 on one random part of a token for each item wanted,
---       of which there is at least one.
+-- ARGV: 2 worker, 3 model, 4 lease in ms, 5 outcome of a canceled item, 6 1 if
+--       an item may come that is to be alone, then from 7 on one random part of
+--       a token for each item wanted, of which there is at least one.
 local worker, model, lease, canceled = ARGV[2], ARGV[3], num(ARGV[4]), ARGV[5]
-local wanted = #ARGV - 5
+local alone = ARGV[6] == '1'
+local wanted = #ARGV - 6
 local claimed = {}
 if call('HEXISTS', META, 'paused') == 1 then return with_endings(claimed) end
 
@@ -35,7 +36,7 @@ local function hand_out(item, score, solo)
   end
   local tries = call('HMGET', try_key(item), 'epoch', 'attempts')
   local epoch, attempt = num(tries[1]) + 1, num(tries[2]) + 1
-  local token = epoch..'-'..ARGV[6 + #claimed]
+  local token = epoch..'-'..ARGV[7 + #claimed]
   call('HSET', try_key(item), 'state', 'running', 'epoch', epoch, 'attempts', attempt,
     'token', token, 'worker', worker)
   -- An item that comes alone keeps the score of its first claim.
@@ -72,7 +73,9 @@ local function claim_lane(lane)
   if score then advance(lane, num(score)) end
 end
 
-for band = 0, 2 do claim_solo(lane_of(model, band)) end
+if alone then
+  for band = 0, 2 do claim_solo(lane_of(model, band)) end
+end
 if #claimed == 0 then
   -- Every eighth claim that finds work looks at the bands in reverse.
   local turn = num(call('HGET', P..'turns', model)) + 1

@@ -1,5 +1,6 @@
 //! Which servers are accepted, and what becomes of a server that changes.
 
+use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -51,6 +52,7 @@ async fn a_user_without_the_password_is_refused_and_the_password_not_told() {
 async fn a_url_of_no_use_is_refused_without_being_repeated() {
     let options = RedisOptions {
         url: "http://shop:hunter2@localhost".to_owned(),
+        shards: NonZeroU16::MIN,
         limits: StoreLimits::of_items(1),
         danger_allow_volatile: false,
         clock: Clock::Store,

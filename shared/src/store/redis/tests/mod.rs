@@ -5,11 +5,13 @@ mod draining;
 mod guarding;
 mod life;
 mod outbox;
+mod parting;
 mod private_server;
 mod uploads;
 mod waking;
 
 use std::io::Write as _;
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use private_server::PrivateServer;
@@ -42,6 +44,7 @@ use server_or_skip;
 fn options(server: &PrivateServer, clock: Clock) -> RedisOptions {
     RedisOptions {
         url: server.url(),
+        shards: NonZeroU16::MIN,
         limits: StoreLimits::of_items(100_000),
         danger_allow_volatile: false,
         clock,

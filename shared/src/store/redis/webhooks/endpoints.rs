@@ -22,7 +22,16 @@ pub(super) async fn put(server: &Server, endpoint: &Endpoint) -> Result<(), Stor
     } else {
         events.iter().copied().map(Event::as_str).collect::<Vec<_>>().join(",")
     };
-    let mut step = server.step(&server.scripts().put_endpoint, Shard::ONLY);
+    if wants != WANTS_NOTHING {
+        // Before the home knows of it: once this call has returned, no job's
+        // end is missed.
+        for shard in server.shards().abroad() {
+            let mut step = server.step(&server.scripts().expect_news, shard);
+            step.arg(tenant.as_str());
+            let _: String = server.run(&step).await?;
+        }
+    }
+    let mut step = server.step(&server.scripts().put_endpoint, Shard::HOME);
     step.arg(tenant.as_str())
         .arg(id.as_str())
         .arg(endpoint.version)
@@ -62,7 +71,7 @@ pub(super) async fn list(server: &Server, tenant: &TenantId) -> Result<Vec<Endpo
 }
 
 async fn select(server: &Server, tenant: &TenantId, id: &str) -> Result<Vec<Endpoint>, StoreError> {
-    let mut step = server.step(&server.scripts().endpoints, Shard::ONLY);
+    let mut step = server.step(&server.scripts().endpoints, Shard::HOME);
     step.arg(tenant.as_str()).arg(id);
     let rows: Vec<(String, Fields)> = server.run(&step).await?;
     rows.iter().map(|(id, fields)| read_endpoint(tenant, id, fields)).collect()
@@ -89,7 +98,7 @@ pub(super) async fn remove(
     tenant: &TenantId,
     id: &EndpointId,
 ) -> Result<(), StoreError> {
-    let mut step = server.step(&server.scripts().remove_endpoint, Shard::ONLY);
+    let mut step = server.step(&server.scripts().remove_endpoint, Shard::HOME);
     step.arg(tenant.as_str()).arg(id.as_str()).arg(GIVEN_UP_PER_CALL);
     match server.run::<String>(&step).await?.as_str() {
         "removed" => Ok(()),

@@ -31,7 +31,7 @@ pub(super) async fn find(
     tenant: &TenantId,
     id: &DeliveryId,
 ) -> Result<Delivery, StoreError> {
-    let mut step = server.step(&server.scripts().delivery, Shard::of(&id.job));
+    let mut step = server.step(&server.scripts().delivery, Shard::HOME);
     step.arg(tenant.as_str()).arg(id.to_string());
     let rows: Vec<Row> = server.run(&step).await?;
     read_delivery(rows.first().ok_or(StoreError::NotFound)?)
@@ -49,7 +49,7 @@ pub(super) async fn list(
     let filtered = filter.endpoint.is_some() || filter.status.is_some();
     // One place more than wanted tells whether there is a next page.
     let looked_at = if filtered { LOOKED_AT } else { limit + 1 };
-    let mut step = server.step(&server.scripts().deliveries, Shard::ONLY);
+    let mut step = server.step(&server.scripts().deliveries, Shard::HOME);
     step.arg(tenant.as_str())
         .arg(filter.endpoint.as_ref().map_or("", EndpointId::as_str))
         .arg(filter.job.as_ref().map(ToString::to_string).unwrap_or_default())
@@ -104,7 +104,7 @@ fn read_delivery((id, fields, attempts): &Row) -> Result<Delivery, StoreError> {
 /// Deliveries past their time.
 pub(in crate::store::redis) async fn forget(server: &Server) -> Result<(), StoreError> {
     for _ in 0..CALLS_PER_SWEEP {
-        let mut step = server.step(&server.scripts().forget_deliveries, Shard::ONLY);
+        let mut step = server.step(&server.scripts().forget_deliveries, Shard::HOME);
         step.arg(millis(DELIVERY_RETENTION)).arg(FORGOTTEN_PER_CALL);
         if server.run::<usize>(&step).await? < FORGOTTEN_PER_CALL {
             break;

@@ -36,7 +36,7 @@ pub(super) async fn claim(
     if max == 0 || wish.per_lane == 0 || wish.per_tenant == 0 {
         return Ok(Vec::new());
     }
-    let mut step = server.step(&server.scripts().claim_deliveries, Shard::ONLY);
+    let mut step = server.step(&server.scripts().claim_deliveries, Shard::HOME);
     step.arg(wish.per_lane.min(DELIVERIES_PER_CALL))
         .arg(millis(wish.lease.min(LONGEST_LEASE)))
         .arg(max + MORE_LANES)
@@ -111,7 +111,7 @@ pub(super) async fn settle(
         Verdict::GivenUp => ("given_up", 0),
         Verdict::EndpointGone => ("gone", 0),
     };
-    let mut step = server.step(&server.scripts().settle_delivery, Shard::of(&lease.id.job));
+    let mut step = server.step(&server.scripts().settle_delivery, Shard::HOME);
     step.arg(lease.id.to_string())
         .arg(&lease.token)
         .arg(write_json(attempt)?)
@@ -131,7 +131,7 @@ pub(super) async fn settle(
 /// Deliveries given back.
 pub(super) async fn release(server: &Server, held: &[DeliveryLease]) -> Result<(), StoreError> {
     for chunk in held.chunks(DELIVERIES_PER_CALL) {
-        let mut step = server.step(&server.scripts().release_deliveries, Shard::ONLY);
+        let mut step = server.step(&server.scripts().release_deliveries, Shard::HOME);
         for lease in chunk {
             step.arg(lease.id.to_string()).arg(&lease.token);
         }
@@ -146,7 +146,7 @@ pub(super) async fn replay(
     tenant: &TenantId,
     id: &DeliveryId,
 ) -> Result<(), StoreError> {
-    let mut step = server.step(&server.scripts().replay_delivery, Shard::of(&id.job));
+    let mut step = server.step(&server.scripts().replay_delivery, Shard::HOME);
     step.arg(tenant.as_str()).arg(id.to_string());
     match server.run::<String>(&step).await?.as_str() {
         "replayed" | "held" => Ok(()),

@@ -1,8 +1,10 @@
 -- Whether there is a place for so many items and bytes of a tenant; answers
--- nothing, or a word, what is live, and by how much it is too much. The
--- limits stand in ARGV from `at` on: items, items of a tenant, bytes.
+-- nothing, or a word, what is live, and by how much it is too much. In ARGV
+-- stand from `at` on the limits: items, items of a tenant, bytes; and into how
+-- many shards the caller takes the store to be parted.
 local function refuse(tenant, items, bytes, at)
-  local m = call('HMGET', META, 'closed', 'live', 'bytes')
+  local m = call('HMGET', META, 'closed', 'live', 'bytes', 'shards')
+  if m[4] and m[4] ~= ARGV[at + 3] then return 'parted', num(m[4]), 0 end
   if m[1] then return 'closed', 0, 0 end
   local mine = num(call('HGET', LOADS, tenant))
   local over = mine + items - num(ARGV[at + 1])

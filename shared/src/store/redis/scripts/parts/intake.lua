@@ -1,11 +1,11 @@
 -- Taking a job in. Both who enqueue and who open pass the same arguments:
 -- ARGV: 2 job, 3 tenant, 4 weight, 5 model, 6 band, 7 options, 8 metadata,
 --       9 attempts allowed, 10 retention in ms, 11 items allowed to be live,
---       12 items of a tenant, 13 bytes of uploads, 14 callback as JSON,
---       15 place in a trace, 16 the caller's key, each empty for none,
---       17 fingerprint of the request, 18 ms for which the key is remembered.
--- What follows begins at 19.
-local FIRST = 19
+--       12 items of a tenant, 13 bytes of uploads, 14 shards, 15 callback as
+--       JSON, 16 place in a trace, 17 the caller's key, each empty for none,
+--       18 fingerprint of the request, 19 ms for which the key is remembered.
+-- What follows begins at 20.
+local FIRST = 20
 
 -- What a caller's key stands for: nothing, or a word and the job.
 local function repeated(tenant, key, fingerprint, job)
@@ -19,9 +19,9 @@ end
 -- Answers a word; then the job that is repeated, or what is live and by how
 -- much it is too much.
 local function admit(total, status, bytes)
-  local job, tenant, key = ARGV[2], ARGV[3], ARGV[16]
+  local job, tenant, key = ARGV[2], ARGV[3], ARGV[17]
   if key ~= '' then
-    local word, first = repeated(tenant, key, ARGV[17], job)
+    local word, first = repeated(tenant, key, ARGV[18], job)
     if word then return word, first end
   end
   if call('EXISTS', job_key(job)) == 1 then return 'replayed' end
@@ -31,13 +31,13 @@ local function admit(total, status, bytes)
     'tenant', ARGV[3], 'weight', ARGV[4], 'model', ARGV[5], 'band', ARGV[6],
     'options', ARGV[7], 'metadata', ARGV[8], 'attempts', ARGV[9], 'retention', ARGV[10],
     'total', total, 'status', status, 'created', now)
-  if ARGV[14] ~= '' then call('HSET', job_key(job), 'callback', ARGV[14]) end
-  if ARGV[15] ~= '' then call('HSET', job_key(job), 'trace', ARGV[15]) end
+  if ARGV[15] ~= '' then call('HSET', job_key(job), 'callback', ARGV[15]) end
+  if ARGV[16] ~= '' then call('HSET', job_key(job), 'trace', ARGV[16]) end
   if key ~= '' then
     call('HSET', job_key(job), 'key', key)
-    call('HSET', key_key(tenant, key), 'job', job, 'fingerprint', ARGV[17],
-      'till', int(now + num(ARGV[18])))
-    call('PEXPIRE', key_key(tenant, key), ARGV[18])
+    call('HSET', key_key(tenant, key), 'job', job, 'fingerprint', ARGV[18],
+      'till', int(now + num(ARGV[19])))
+    call('PEXPIRE', key_key(tenant, key), ARGV[19])
   end
   call('HINCRBY', META, 'live', total)
   call('HINCRBY', LOADS, tenant, total)

@@ -26,6 +26,12 @@ local function tags_key(lane) return P..'tags:'..lane end
 local function key_key(tenant, key) return P..'key:'..tenant..':'..key end
 local function serving_key(model) return P..'serving:'..model end
 
+-- While a cluster moves a slot, its keys lie on two nodes, and a script would
+-- take those on the other for missing. Two keys that never exist are refused by
+-- both nodes then (ASK and TRYAGAIN in the cluster specification), and so the
+-- script ends here, before it has written anything.
+call('EXISTS', P..'never', P..'nowhere')
+
 local function num(text) return tonumber(text) or 0 end
 -- Lua writes large numbers as 1.7e+12 when it joins them to a text.
 local function int(number) return string.format('%d', number) end
