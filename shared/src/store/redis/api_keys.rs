@@ -68,7 +68,7 @@ impl Keys for RedisStore {
         let server = self.server();
         let (mut first, mut purged) = (0, 0);
         loop {
-            let mut step = server.step(&server.scripts().purge_keys, Shard::ONLY);
+            let mut step = server.step(&server.scripts().purge_keys, Shard::HOME);
             step.arg(first).arg(KEYS_PER_CALL).arg(millis(ended_for));
             let (seen, gone): (usize, usize) = server.run(&step).await?;
             purged += gone;

@@ -25,7 +25,7 @@ fn endpoint() -> Endpoint {
 }
 
 fn wish() -> DeliveryClaim {
-    DeliveryClaim { max: 100, per_lane: 100, lease: LEASE }
+    DeliveryClaim { max: 100, per_lane: 100, per_tenant: 100, lease: LEASE }
 }
 
 /// Jobs of one item each, so many that every shard has one.
