@@ -59,6 +59,8 @@ struct Shared {
     fetch: Fetch,
     prepare: Prepare,
     record: mpsc::Sender<Ended>,
+    /// Those who claim.
+    intakes: TaskTracker,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
@@ -195,6 +197,7 @@ impl Worker {
                 shutdown: stop.clone(),
             },
             record,
+            intakes: TaskTracker::new(),
             tasks: TaskTracker::new(),
             shutdown: stop.clone(),
         };
@@ -207,7 +210,13 @@ impl Worker {
         stop.cancelled().await;
         vitals.stopping();
         tracing::info!(worker = %card.id, "stopping");
-        if tokio::time::timeout(settings.grace, held.emptied()).await.is_err() {
+        // A claim that is under way may still bring items.
+        shared.intakes.close();
+        let emptied = async {
+            shared.intakes.wait().await;
+            held.emptied().await;
+        };
+        if tokio::time::timeout(settings.grace, emptied).await.is_err() {
             tracing::warn!(worker = %card.id, "the grace time is over, what is left is handed back");
         }
         over.cancel();
@@ -293,7 +302,7 @@ fn start(
         tasks: shared.tasks.clone(),
         shutdown: shared.shutdown.clone(),
     };
-    shared.tasks.spawn(intake.run());
+    shared.intakes.spawn(intake.run());
     Ok(handle)
 }
 
@@ -303,6 +312,7 @@ async fn finish(
     threads: Vec<JoinHandle<()>>,
     recorder: tokio::task::JoinHandle<()>,
 ) -> Result<(), WorkerError> {
+    shared.intakes.wait().await;
     shared.tasks.close();
     shared.tasks.wait().await;
     drop(shared);

@@ -22,16 +22,19 @@ for _, lane in ipairs(call('HKEYS', LANES)) do
   if ready > 0 then
     local oldest = oldest_of(solo_key(lane), oldest_of(ready_key(lane)))
     local model, band = string.match(lane, '^(.*):(%d)$')
-    rows[#rows + 1] = {model, band, ready, oldest or ''}
+    rows[#rows + 1] = {model, band, ready, oldest or false}
   end
 end
+-- Ends that the home has not heard of yet are pending too.
+local leaving = P..'leaving'
 local first = call('ZRANGE', OUT_TENANTS, 0, 0, 'WITHSCORES')[2]
+  or call('ZRANGE', leaving, 0, 0, 'WITHSCORES')[2]
 return {
   rows,
   call('ZCARD', DELAYED),
   call('ZCARD', LEASES),
   num(call('HGET', META, 'live')),
   call('ZCOUNT', DEAD, '('..int(now - WEEK), '+inf'),
-  num(call('HGET', META, OUT_PENDING)),
+  num(call('HGET', META, OUT_PENDING)) + call('ZCARD', leaving),
   first and math.floor(num(first)) or false,
 }
