@@ -164,7 +164,7 @@ async fn another_number_of_shards_is_refused_while_there_are_jobs() {
     service.set("AISLE_REDIS_SHARDS", "2");
     let refused = service.run(&["api"]);
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(!refused.status.success() && said.contains("lie in 8 shards"), "{said}");
+    assert!(!refused.status.success() && said.contains("redis_shards is now 2"), "{said}");
     service.set("AISLE_REDIS_SHARDS", SHARDS);
     service.begin(Processes::Apart).await;
     service.ended(&id).await;

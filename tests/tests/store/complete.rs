@@ -151,7 +151,8 @@ pub(crate) async fn a_batch_is_answered_in_its_order(world: &World) {
     let (one, two) = (job(), job());
     world.enqueue(&one, 3).await;
     world.enqueue(&two, 1).await;
-    let claimed = world.claim(4).await;
+    let mut claimed = world.claim(4).await;
+    claimed.sort_by_key(|held| held.lease.item);
     world.succeed(&claimed[1]).await;
     let forged = Lease { token: LeaseToken("1-forged".to_owned()), ..claimed[2].lease.clone() };
     let batch = [

@@ -115,8 +115,8 @@ pub(crate) async fn waiting_bytes_are_counted_until_their_items_end(world: &Worl
     store.enqueue(&job(), &uploads(3, 30)).await.unwrap();
     let refused = store.enqueue(&job(), &uploads(1, 11)).await;
     assert_eq!(cap(refused), (Cap::UploadBytes, 90, 100));
-    store.enqueue(&job(), &items(50)).await.unwrap();
     let held = world.claim_one().await;
+    store.enqueue(&job(), &items(50)).await.unwrap();
     assert_eq!(cap(store.enqueue(&job(), &uploads(1, 11)).await), (Cap::UploadBytes, 90, 100));
     world.succeed(&held).await;
     assert_eq!(store.enqueue(&job(), &uploads(1, 40)).await.unwrap(), Enqueued::Created);
