@@ -38,7 +38,10 @@ pub async fn body(
         let payload = web::Payload::from_request(&request, &mut payload).await;
         let payload = payload.map_err(|error| Problem::from_actix(&error))?;
         let kind = BodyKind::announced(&request, context.settings())?;
-        intake::receive(context, &request, payload, (kind, JobId::generate(), None)).await
+        let id = JobId::generate();
+        let mut draft = intake::receive(context, &request, payload, (kind, id, None)).await?;
+        draft.settle().await?;
+        Ok(draft)
     };
     read.await.map(|draft| draft.len()).map_err(|problem| refusal(&problem))
 }

@@ -96,6 +96,11 @@ impl<'a> Draft<'a> {
         })
     }
 
+    /// Waits until the bytes of all images so far are stored.
+    pub(crate) async fn settle(&mut self) -> Result<(), Problem> {
+        Ok(self.uploads.settle().await?)
+    }
+
     /// Images so far.
     pub(crate) fn len(&self) -> usize {
         self.items.len()
@@ -134,6 +139,7 @@ impl<'a> Draft<'a> {
             ([_], Some(fault)) => return Err(fault.clone().into()),
             _ => {}
         }
+        self.settle().await?;
         let options = self.options.and(query)?;
         let fingerprint = self.fingerprint.map(|print| print.finish(&options)).transpose()?;
         let keep = self.context.settings().idempotency_keep;
@@ -142,7 +148,6 @@ impl<'a> Draft<'a> {
             idempotency.map(|(key, fingerprint)| Idempotency { key, fingerprint, keep });
         let job = new_job(self.context, caller, self.id, options).await?;
         let job = NewJob { idempotency, trace: self.trace, ..job };
-        self.uploads.settle().await?;
         let submitted = store::submit(self.context.store(), &job, &self.items).await;
         // When the store did not answer, the job may be there: its bytes stay,
         // and are swept if it is not.

@@ -9,6 +9,7 @@ use aisle_shared::domain::{
 };
 use aisle_shared::store::{DeliveryClaim, DeliveryFilter, DeliveryPage, Settled, Store, Verdict};
 use aisle_tests::fixtures::{answer, items, job, tenant};
+use futures::StreamExt as _;
 
 use crate::world::World;
 
@@ -18,6 +19,9 @@ pub(crate) const HELD: Duration = Duration::from_secs(60);
 /// Deliveries of a tenant that senders of these cases hold together: as good
 /// as all, but where a case says otherwise.
 pub(crate) const PER_TENANT: usize = 1_000;
+
+/// Jobs that are submitted side by side.
+const SUBMITTERS: usize = 64;
 
 /// Deliveries of a lane that senders of these cases hold together.
 pub(crate) const PER_LANE: usize = 4;
@@ -127,15 +131,11 @@ impl World {
         &self,
         jobs: impl IntoIterator<Item = NewJob>,
     ) -> BTreeSet<DeliveryId> {
-        let mut submitting = tokio::task::JoinSet::new();
-        for new in jobs {
-            let store = self.store.clone();
-            submitting.spawn(async move {
-                store.enqueue(&new, &items(1)).await.unwrap();
-                to_callback(&new)
-            });
-        }
-        let ids = submitting.join_all().await.into_iter().collect();
+        let submitting = futures::stream::iter(jobs).map(|new| async move {
+            self.store.enqueue(&new, &items(1)).await.unwrap();
+            to_callback(&new)
+        });
+        let ids = submitting.buffer_unordered(SUBMITTERS).collect().await;
         let held = self.claim_all().await;
         let batch: Vec<(_, ItemOutcome)> =
             held.into_iter().map(|held| (held.lease, answer("Shirts"))).collect();
