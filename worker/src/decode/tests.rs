@@ -186,5 +186,5 @@ fn an_allowance_grows_with_the_image_up_to_its_formats_most() {
     assert_eq!(allowance(probed(ImageFormat::Png, 1000)), 8_000_000 + (32 << 20));
     assert_eq!(allowance(probed(ImageFormat::Png, 7000)), MAX_ALLOWANCE);
     assert_eq!(allowance(probed(ImageFormat::Jpeg, 1000)), 13_000_000 + (32 << 20));
-    assert_eq!(allowance(probed(ImageFormat::Jpeg, 7070)), MAX_JPEG_ALLOWANCE);
+    assert_eq!(allowance(probed(ImageFormat::Jpeg, 7070)), MAX_WIDE_ALLOWANCE);
 }
