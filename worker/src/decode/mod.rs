@@ -58,7 +58,7 @@ fn decode_as(probed: Probed, bytes: &[u8]) -> Result<(RgbImage, Orientation), It
         ImageFormat::Jpeg => jpeg::decode(bytes, allowance(probed)),
         ImageFormat::Png => still::png(bytes, allowance(probed)),
         ImageFormat::WebP => still::webp(bytes, allowance(probed)),
-        ImageFormat::Gif => still::gif(bytes, allowance(probed)),
+        ImageFormat::Gif => still::gif(bytes, probed, allowance(probed)),
     }
 }
 
