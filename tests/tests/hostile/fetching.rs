@@ -60,6 +60,25 @@ async fn nothing_is_reported_to_the_makers_of_onnx_runtime() {
     assert_eq!(files_below(home.path()), [] as [std::path::PathBuf; 0]);
 }
 
+/// More images of such a host than a worker takes in hand at once.
+#[tokio::test]
+async fn a_host_that_never_answers_holds_up_no_other() {
+    let settings = [("AISLE_DANGER_ALLOW_PRIVATE_NETWORKS", "true")];
+    let service = Service::tiny(Backend::Sqlite, Processes::One, &settings).await;
+    // Nobody accepts: the system connects and nothing is ever said.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
+    let address = silent.local_addr().expect("an address");
+    let images: Vec<_> =
+        (0..600).map(|number| json!({"url": format!("http://{address}/{number}")})).collect();
+    let request = service.client.post(service.url("/v1/jobs")).json(&json!({ "images": images }));
+    assert_eq!(request.send().await.expect("an answer").status(), 202);
+
+    let red = picture(Colour::Red, 32, 32, ImageFormat::Png);
+    let host = ImageHost::serve(HashMap::from([("/red.png", red)])).await;
+    let job = ended(&service, &[&host.url("/red.png")]).await;
+    assert_eq!(job["status"], "succeeded", "{job}");
+}
+
 #[tokio::test]
 async fn every_url_that_leads_inside_fails_alone() {
     let service = Service::tiny(Backend::Sqlite, Processes::One, &[]).await;
