@@ -9,6 +9,7 @@ mod ort_lib;
 mod output;
 mod secret_key;
 mod settings;
+mod silence;
 mod stopping;
 mod wiring;
 

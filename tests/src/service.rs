@@ -217,6 +217,19 @@ impl Service {
         self.started += 1;
         let log = File::create(self.folder.path().join(format!("{}-{command}.log", self.started)))
             .expect("a log file");
+        self.start_logging_to(command, log);
+    }
+
+    /// The same with a log that cannot be written, as on a full disk.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn spawn_without_log(&mut self, command: &'static str) {
+        let full = File::options().write(true).open("/dev/full").expect("a full device");
+        self.start_logging_to(command, full);
+    }
+
+    fn start_logging_to(&mut self, command: &'static str, log: File) {
         let child = Command::new(binary())
             .arg(command)
             .current_dir(repository())

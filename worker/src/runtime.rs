@@ -39,7 +39,10 @@ pub(crate) fn environment(library: &Path) -> Result<Environment, RuntimeError> {
     }
     // The whole path, because the loader would look for a relative one elsewhere.
     let library = library.canonicalize().map_err(|_| RuntimeError::Missing(library.to_owned()))?;
-    let environment = ort::init_from(library)?.with_name("aisle").build()?;
+    // Nothing of what runs is reported. This alone comes too late for the first message,
+    // which the environment variable ORT_DISABLE_TELEMETRY holds back.
+    let builder = ort::init_from(library)?.with_name("aisle").with_telemetry(false);
+    let environment = builder.build()?;
     *shared = Some(environment.clone());
     Ok(environment)
 }

@@ -11,6 +11,7 @@ mod switch;
 use anyhow::Context;
 
 use crate::args::Command;
+use crate::silence;
 
 /// Threads that carry requests, store traffic and downloads. Images have
 /// threads of their own, so that answers stay quick while networks run.
@@ -18,6 +19,9 @@ const ASYNC_THREADS: usize = 2;
 
 /// Does what was asked.
 pub(crate) fn run(command: Command) -> anyhow::Result<()> {
+    if matches!(command, Command::Serve(_) | Command::Worker(_) | Command::Classify(_)) {
+        silence::of_onnx_runtime()?;
+    }
     match command {
         Command::Serve(args) => wait_for(serve::serve(args)),
         Command::Api(args) => wait_for(serve::api(args)),

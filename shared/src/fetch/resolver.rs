@@ -2,19 +2,24 @@
 //! rule stands here, between the answer and the connection, because a name
 //! that was checked earlier may resolve to something else now.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use async_trait::async_trait;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::FetchPolicy;
 
 /// Lookups that may be under way at once. The system's resolver blocks a
 /// thread for longer than a caller waits, so their number has to be bounded.
 const MAX_LOOKUPS: usize = 128;
+
+/// Of these, those of names in one domain. Whoever has a domain has as many
+/// names as they like, and their name server may never answer.
+const MAX_LOOKUPS_OF_A_DOMAIN: usize = 16;
 
 /// Finds the addresses of a name.
 #[async_trait]
@@ -27,30 +32,73 @@ pub trait Lookup: Send + Sync + 'static {
 }
 
 /// The operating system's resolver.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct SystemLookup {
-    permits: Arc<Semaphore>,
-}
-
-impl Default for SystemLookup {
-    fn default() -> Self {
-        Self { permits: Arc::new(Semaphore::new(MAX_LOOKUPS)) }
-    }
+    places: Places,
 }
 
 #[async_trait]
 impl Lookup for SystemLookup {
     async fn lookup(&self, name: &str) -> io::Result<Vec<IpAddr>> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(io::Error::other)?;
+        let place = self.places.take(name).await.map_err(io::Error::other)?;
         let name = name.to_owned();
         tokio::task::spawn_blocking(move || {
-            // The permit goes back when the thread is free, not when the caller gives up.
-            let _permit = permit;
+            // The place goes back when the thread is free, not when the caller gives up.
+            let _place = place;
             let answers = (name.as_str(), 0).to_socket_addrs()?;
             Ok(answers.map(|answer| answer.ip()).collect())
         })
         .await?
     }
+}
+
+/// Places for lookups, in all and for each domain.
+#[derive(Debug)]
+struct Places {
+    all: Arc<Semaphore>,
+    domains: Mutex<HashMap<String, Weak<Semaphore>>>,
+}
+
+/// One lookup's place.
+#[derive(Debug)]
+struct Place {
+    _domain: OwnedSemaphorePermit,
+    _all: OwnedSemaphorePermit,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self { all: Arc::new(Semaphore::new(MAX_LOOKUPS)), domains: Mutex::default() }
+    }
+}
+
+impl Places {
+    /// Waits for the domain's turn, then for one of all.
+    async fn take(&self, name: &str) -> Result<Place, tokio::sync::AcquireError> {
+        let domain = self.domain(name).acquire_owned().await?;
+        let all = Arc::clone(&self.all).acquire_owned().await?;
+        Ok(Place { _domain: domain, _all: all })
+    }
+
+    fn domain(&self, name: &str) -> Arc<Semaphore> {
+        let domain = domain_of(name);
+        let mut domains = self.domains.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = domains.get(&domain).and_then(Weak::upgrade) {
+            return known;
+        }
+        domains.retain(|_, semaphore| semaphore.strong_count() > 0);
+        let fresh = Arc::new(Semaphore::new(MAX_LOOKUPS_OF_A_DOMAIN));
+        domains.insert(domain, Arc::downgrade(&fresh));
+        fresh
+    }
+}
+
+/// The last two labels of a name. Under a suffix like `co.uk` strangers share
+/// one domain's places, which only a name server that hangs keeps for long.
+fn domain_of(name: &str) -> String {
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    let start = name.rmatch_indices('.').nth(1).map_or(0, |(dot, _)| dot + 1);
+    name.get(start..).unwrap_or_default().to_owned()
 }
 
 /// Why a name brought no address to connect to.
@@ -96,6 +144,8 @@ fn keep_allowed(answers: &[IpAddr], policy: &FetchPolicy) -> Result<Vec<IpAddr>,
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
+
     use super::*;
 
     #[test]
@@ -106,6 +156,32 @@ mod tests {
         assert_eq!(keep_allowed(&[private, public], &policy), Ok(vec![public]));
         assert_eq!(keep_allowed(&[private], &policy), Err(ResolveError::NotAllowed));
         assert_eq!(keep_allowed(&[], &policy), Err(ResolveError::NoAnswer));
+    }
+
+    #[test]
+    fn a_domain_is_the_last_two_labels() {
+        for (name, domain) in [
+            ("a.b.example.com", "example.com"),
+            ("A.Example.COM.", "example.com"),
+            ("example.com", "example.com"),
+            ("localhost", "localhost"),
+            ("", ""),
+        ] {
+            assert_eq!(domain_of(name), domain, "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_domain_whose_lookups_hang_leaves_room_for_others() {
+        let places = Places::default();
+        let names = (0..MAX_LOOKUPS_OF_A_DOMAIN).map(|host| format!("h{host}.slow.example"));
+        let hanging: Vec<_> = names.map(|name| places.take(&name).now_or_never()).collect();
+        assert!(hanging.iter().all(Option::is_some), "a place for each");
+        assert!(places.take("one-more.slow.example").now_or_never().is_none());
+        assert!(places.take("www.fast.example").now_or_never().is_some());
+        drop(hanging);
+        assert!(places.take("one-more.slow.example").now_or_never().is_some());
+        assert!(places.domains.lock().unwrap().len() <= 2, "what is unused is forgotten");
     }
 
     #[tokio::test]

@@ -42,6 +42,9 @@ where
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::builder().parse(filter)?)
         .with_ansi(colours)
+        // What cannot be written is lost. To complain of it on standard error
+        // would end the process where that is what cannot be written.
+        .log_internal_errors(false)
         .with_writer(writer);
     Ok(match format {
         LogFormat::Text => Box::new(builder.finish()),

@@ -231,6 +231,16 @@ fn an_animation_is_its_first_frame() {
 }
 
 #[test]
+fn a_gif_without_a_screen_ends_no_child() {
+    let (_folder, note) = note();
+    let decoder = start(&settings(noted(&note)));
+    for screen in [(0, 0), (0, 1), (1, 0)] {
+        assert_eq!(seen(&decoder, &gif(screen, 1)), Ok((1, 1)), "{screen:?}");
+    }
+    assert_eq!(notes(&note).len(), 1, "no child was lost");
+}
+
+#[test]
 fn lzw_that_says_more_than_its_frame_holds_ends() {
     let decoder = decoder();
     let mut bytes = gif((8, 8), 0);

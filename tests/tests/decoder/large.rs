@@ -7,6 +7,7 @@ use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 
 use crate::chunks::{
     PNG_SIGNATURE, deflated_zeros, encoded, jpeg_orientation, jpeg_with, png_chunk, png_header,
+    riff_chunk, webp, webp_canvas,
 };
 use crate::rig::{decoder, seen};
 
@@ -63,6 +64,18 @@ fn pngs_of_many_pixels_are_decoded_or_refused_by_their_memory() {
         assert_eq!(seen(&decoder, &bytes), Ok((side, side)), "colour {colour}, {depth} bits");
     }
     assert_eq!(seen(&decoder, &png(SIDE, 16, 6, 8)), Err(TooManyPixels));
+}
+
+/// The frame, its canvas and the pixels, all with transparency, at once.
+#[test]
+fn an_animated_webp_of_49_million_pixels_is_decoded() {
+    let picture = image::RgbaImage::from_pixel(SIDE, SIDE, image::Rgba([9, 8, 7, 200]));
+    let picture = &encoded(picture, ImageFormat::WebP)[12..];
+    let side = &(SIDE - 1).to_le_bytes()[..3];
+    let frame = [&[0; 6], side, side, &[40, 0, 0, 0], picture].concat();
+    let (canvas, head) = (webp_canvas(0x12, SIDE, SIDE), riff_chunk(b"ANIM", &[0; 6]));
+    let animated = webp(&[canvas, head, riff_chunk(b"ANMF", &frame)]);
+    assert_eq!(seen(&decoder(), &animated), Ok((SIDE, SIDE)));
 }
 
 #[test]

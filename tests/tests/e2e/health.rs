@@ -1,11 +1,15 @@
-//! What probes are told while the store does not answer.
+//! What probes are told while the store does not answer, and that a process
+//! outlives its log.
 
 use std::time::Duration;
 
 use aisle_tests::harness::Backend;
+use aisle_tests::pictures::{Colour, picture};
 use aisle_tests::places::free_port;
 use aisle_tests::service::{Processes, Service};
 use aisle_tests::wait;
+use image::ImageFormat;
+use serde_json::Value;
 
 const LIVENESS: Duration = Duration::from_secs(5);
 
@@ -47,4 +51,17 @@ async fn a_worker_whose_store_is_frozen_is_told_from_one_that_works() {
     for line in ["aisle_store_up 1", "aisle_model_workers{model=\"tiny\"} 1"] {
         assert!(metrics.lines().any(|shown| shown == line), "{line}\n{metrics}");
     }
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_stops_nobody() {
+    let mut service = Service::in_folder(Backend::Sqlite, &[]).await;
+    service.spawn_without_log("serve");
+    service.wait_until_ready().await;
+    let picture = picture(Colour::Red, 32, 32, ImageFormat::Png);
+    let request = service.client.post(service.url("/v1/jobs")).header("content-type", "image/png");
+    let job: Value = request.body(picture).send().await.unwrap().json().await.unwrap();
+    let job = service.ended(job["id"].as_str().expect("an id")).await;
+    assert_eq!(job["status"], "succeeded", "{job}");
+    service.stop("serve").await;
 }

@@ -7,6 +7,7 @@ use std::net::TcpListener;
 use aisle_tests::harness::Backend;
 use aisle_tests::image_host::ImageHost;
 use aisle_tests::pictures::{Colour, picture};
+use aisle_tests::places::files_below;
 use aisle_tests::service::{Processes, Service};
 use image::ImageFormat;
 use serde_json::{Value, json};
@@ -38,6 +39,44 @@ async fn a_proxy_named_in_the_environment_is_not_asked() {
     proxy.set_nonblocking(true).expect("a listener");
     let asked = proxy.accept().expect_err("nobody to have asked the proxy");
     assert_eq!(asked.kind(), ErrorKind::WouldBlock);
+}
+
+/// ONNX Runtime's official builds do by default: they keep a device id in the
+/// home folder and send what they run.
+#[tokio::test]
+async fn nothing_is_reported_to_the_makers_of_onnx_runtime() {
+    let home = tempfile::tempdir().expect("a folder");
+    let path = home.path().to_str().expect("a path");
+    let settings = [("HOME", path), ("XDG_CACHE_HOME", path), ("ORT_DISABLE_TELEMETRY", "")];
+    for processes in [Processes::One, Processes::Apart] {
+        let mut service = Service::tiny(Backend::Sqlite, processes, &settings).await;
+        let worker = if processes == Processes::One { "serve" } else { "worker" };
+        let environment = std::fs::read(format!("/proc/{}/environ", service.process(worker)));
+        let environment = environment.expect("a process's environment");
+        let mut variables = environment.split(|byte| *byte == 0);
+        assert!(variables.any(|variable| variable == b"ORT_DISABLE_TELEMETRY=1"), "{worker}");
+        service.stop(worker).await;
+    }
+    assert_eq!(files_below(home.path()), [] as [std::path::PathBuf; 0]);
+}
+
+/// More images of such a host than a worker takes in hand at once.
+#[tokio::test]
+async fn a_host_that_never_answers_holds_up_no_other() {
+    let settings = [("AISLE_DANGER_ALLOW_PRIVATE_NETWORKS", "true")];
+    let service = Service::tiny(Backend::Sqlite, Processes::One, &settings).await;
+    // Nobody accepts: the system connects and nothing is ever said.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
+    let address = silent.local_addr().expect("an address");
+    let images: Vec<_> =
+        (0..600).map(|number| json!({"url": format!("http://{address}/{number}")})).collect();
+    let request = service.client.post(service.url("/v1/jobs")).json(&json!({ "images": images }));
+    assert_eq!(request.send().await.expect("an answer").status(), 202);
+
+    let red = picture(Colour::Red, 32, 32, ImageFormat::Png);
+    let host = ImageHost::serve(HashMap::from([("/red.png", red)])).await;
+    let job = ended(&service, &[&host.url("/red.png")]).await;
+    assert_eq!(job["status"], "succeeded", "{job}");
 }
 
 #[tokio::test]

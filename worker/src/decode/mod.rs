@@ -21,8 +21,8 @@ use image::{DynamicImage, RgbImage};
 /// Bytes that a decoder may take at most, whatever the size of the image.
 const MAX_ALLOWANCE: u64 = 256 << 20;
 
-/// The same for JPEG.
-const MAX_JPEG_ALLOWANCE: u64 = 640 << 20;
+/// The same for JPEG and WebP, whose decoders hold several copies at once.
+const MAX_WIDE_ALLOWANCE: u64 = 640 << 20;
 
 /// A decoded image: upright, 8 bits for each of red, green and blue.
 #[derive(Debug, Clone)]
@@ -58,7 +58,7 @@ fn decode_as(probed: Probed, bytes: &[u8]) -> Result<(RgbImage, Orientation), It
         ImageFormat::Jpeg => jpeg::decode(bytes, allowance(probed)),
         ImageFormat::Png => still::png(bytes, allowance(probed)),
         ImageFormat::WebP => still::webp(bytes, allowance(probed)),
-        ImageFormat::Gif => still::gif(bytes, allowance(probed)),
+        ImageFormat::Gif => still::gif(bytes, probed, allowance(probed)),
     }
 }
 
@@ -73,8 +73,10 @@ pub(crate) fn need(probed: Probed) -> u64 {
 fn allowance(probed: Probed) -> u64 {
     let (each, most) = match probed.format {
         // Progressive: every coefficient, every plane and the pixels at once.
-        ImageFormat::Jpeg => (13, MAX_JPEG_ALLOWANCE),
-        ImageFormat::Png | ImageFormat::WebP | ImageFormat::Gif => (8, MAX_ALLOWANCE),
+        ImageFormat::Jpeg => (13, MAX_WIDE_ALLOWANCE),
+        // An animation: the frame, the canvas and the pixels, each with its transparency.
+        ImageFormat::WebP => (12, MAX_WIDE_ALLOWANCE),
+        ImageFormat::Png | ImageFormat::Gif => (8, MAX_ALLOWANCE),
     };
     let pixels = u64::from(probed.width) * u64::from(probed.height);
     (each * pixels + (32 << 20)).min(most)

@@ -1,8 +1,10 @@
 //! PNG, WebP and GIF, of an animation the first frame.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use aisle_shared::domain::{ErrorCode, ItemError};
+use aisle_shared::image_probe::Probed;
 use image::codecs::gif::GifDecoder;
 use image::codecs::png::PngDecoder;
 use image::codecs::webp::WebPDecoder;
@@ -38,8 +40,25 @@ pub(super) fn webp(bytes: &[u8], allowance: u64) -> Pixels {
     finish(WebPDecoder::new(Cursor::new(bytes)).map_err(|e| item_error(&e))?, allowance)
 }
 
-pub(super) fn gif(bytes: &[u8], allowance: u64) -> Pixels {
-    finish(GifDecoder::new(Cursor::new(bytes)).map_err(|e| item_error(&e))?, allowance)
+pub(super) fn gif(bytes: &[u8], probed: Probed, allowance: u64) -> Pixels {
+    let bytes = with_screen(bytes, probed);
+    finish(GifDecoder::new(Cursor::new(&*bytes)).map_err(|e| item_error(&e))?, allowance)
+}
+
+/// A GIF with room for its first frame: one that reaches past its screen
+/// widens it, as in Pillow and in browsers.
+fn with_screen(bytes: &[u8], probed: Probed) -> Cow<'_, [u8]> {
+    // After "GIF" and the version: width and height, two bytes each.
+    const SCREEN: std::ops::Range<usize> = 6..10;
+    let sides = [probed.width, probed.height].map(|side| u16::try_from(side).unwrap_or(u16::MAX));
+    let [[w0, w1], [h0, h1]] = sides.map(u16::to_le_bytes);
+    let mut bytes = Cow::Borrowed(bytes);
+    if bytes.get(SCREEN) != Some(&[w0, w1, h0, h1])
+        && let Some(screen) = bytes.to_mut().get_mut(SCREEN)
+    {
+        screen.copy_from_slice(&[w0, w1, h0, h1]);
+    }
+    bytes
 }
 
 fn finish(mut decoder: impl ImageDecoder, allowance: u64) -> Pixels {

@@ -34,7 +34,12 @@ impl Ended {
 
     /// An item that may be answered later.
     pub(super) fn retry(work: Work, error: ItemError) -> Box<Self> {
-        let after = work.backoff.after(work.attempt, rand::random());
+        Self::retry_after(work, Duration::ZERO, error)
+    }
+
+    /// An item that may be answered later, but not before `least` has passed.
+    pub(super) fn retry_after(work: Work, least: Duration, error: ItemError) -> Box<Self> {
+        let after = least + work.backoff.after(work.attempt, rand::random());
         Self::new(work, Ending::Retry { after, error })
     }
 

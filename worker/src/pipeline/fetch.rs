@@ -1,7 +1,7 @@
 //! The stage that brings an item's bytes: from the blob store or from a URL.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use aisle_shared::blob::BlobStore;
 use aisle_shared::domain::{ErrorCode, ItemError, ItemSource};
@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::ending::{Ended, Ending};
-use super::hosts::Downloads;
+use super::hosts::{Downloads, Resting};
 use super::work::Work;
 use crate::stage::milliseconds;
 
@@ -38,6 +38,8 @@ pub(super) struct Fetched {
 enum Failure {
     Permanent(ItemError),
     Passing(ItemError),
+    /// Its host rests, for so long.
+    Resting(Duration),
     /// The item is no longer wanted here.
     Left,
     /// The worker stops before the download began to matter.
@@ -61,6 +63,11 @@ impl Fetch {
             Ok(bytes) => Ok(Fetched { work, bytes, fetch_ms: milliseconds(start) }),
             Err(Failure::Permanent(error)) => Err(Ended::failed(work, error)),
             Err(Failure::Passing(error)) => Err(Ended::retry(work, error)),
+            Err(Failure::Resting(left)) => {
+                let detail = "the URL's host does not answer, and is left alone for a while";
+                let error = ItemError::new(ErrorCode::UrlUnreachable, detail);
+                Err(Ended::retry_after(work, left, error))
+            }
             Err(Failure::Stopping) => Err(Ended::new(work, Ending::Release)),
             Err(Failure::Left) => match work.still_wanted() {
                 Ok(work) => Err(Ended::new(work, Ending::Release)),
@@ -104,22 +111,26 @@ impl Fetch {
         let download = async {
             let remote = Arc::clone(&self.remote).acquire_owned().await;
             *slot = None;
-            let running = self.downloads.begin(target.url().host_str().unwrap_or_default()).await;
+            let running = self.downloads.begin(target.url().authority()).await?;
             let fetched = self.fetcher.fetch(&target).await;
             // Others may hold a slot while they wait for these two: to keep
             // them while waiting for a slot would stop both sides for good.
-            drop((running, remote));
+            match &fetched {
+                Err(failed) if failed.transient => running.failed(),
+                Ok(_) | Err(_) => running.answered(),
+            }
+            drop(remote);
             // Nothing closes the semaphores, so there always is a slot.
             *slot = Arc::clone(slots).acquire_owned().await.ok();
-            fetched
+            Ok(fetched)
         };
-        let fetched = tokio::select! {
+        let fetched: Result<_, Resting> = tokio::select! {
             fetched = download => fetched,
             () = hold.left() => return Err(Failure::Left),
             () = self.shutdown.cancelled() => return Err(Failure::Stopping),
         };
         work.coming = expected;
-        match fetched {
+        match fetched.map_err(|resting| Failure::Resting(resting.left))? {
             Ok(fetched) => Ok(fetched.body),
             Err(failed) if failed.transient => Err(Failure::Passing(failed.error)),
             Err(failed) => Err(Failure::Permanent(failed.error)),

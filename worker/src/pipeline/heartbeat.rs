@@ -43,11 +43,10 @@ impl Heartbeat {
         for leases in self.held.renewable(self.item_deadline).chunks(MAX_ITEMS_PER_CALL) {
             match self.store.extend(leases, self.lease).await {
                 Ok(extended) => {
-                    for item in &extended.lost {
+                    for item in self.held.learn(leases, &extended) {
                         let (job, worker) = (item.job, &self.worker);
                         tracing::warn!(%job, %item, %worker, "an item is another worker's by now");
                     }
-                    self.held.learn(leases, &extended);
                 }
                 Err(error) => {
                     answered = false;

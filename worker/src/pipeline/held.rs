@@ -31,6 +31,9 @@ pub(super) struct Held {
 struct Entry {
     token: LeaseToken,
     since: Instant,
+    /// Whether its end is being written: then it is lost to the store because
+    /// it has ended, and whoever writes is told how.
+    ending: bool,
     fate: watch::Sender<Fate>,
 }
 
@@ -47,7 +50,8 @@ impl Held {
     /// lost unnoticed, that one is lost now.
     pub(super) fn hold(self: &Arc<Self>, lease: Lease) -> Hold {
         let (sender, fate) = watch::channel(Fate::Ours);
-        let entry = Entry { token: lease.token.clone(), since: Instant::now(), fate: sender };
+        let (token, since) = (lease.token.clone(), Instant::now());
+        let entry = Entry { token, since, ending: false, fate: sender };
         if let Some(before) = self.lock().insert(lease.item, entry) {
             before.fate.send_replace(Fate::Lost);
         }
@@ -65,20 +69,21 @@ impl Held {
             .collect()
     }
 
-    /// Takes in what renewing `asked` brought to light.
-    pub(super) fn learn(&self, asked: &[Lease], extended: &Extended) {
+    /// Takes in what renewing `asked` brought to light, and returns the items
+    /// that were lost in the midst of their work.
+    pub(super) fn learn(&self, asked: &[Lease], extended: &Extended) -> Vec<ItemRef> {
         let items = self.lock();
         let tell = |item: &ItemRef, fate| {
-            let asked = asked.iter().find(|lease| lease.item == *item);
+            let asked = asked.iter().find(|lease| lease.item == *item)?;
             // The item may have been claimed anew since the store was asked.
-            if let (Some(asked), Some(entry)) = (asked, items.get(item))
-                && asked.token == entry.token
-            {
-                entry.fate.send_replace(fate);
-            }
+            let entry = items.get(item).filter(|entry| entry.token == asked.token)?;
+            entry.fate.send_replace(fate);
+            (!entry.ending).then_some(*item)
         };
-        extended.canceled.iter().for_each(|item| tell(item, Fate::Canceled));
-        extended.lost.iter().for_each(|item| tell(item, Fate::Lost));
+        for item in &extended.canceled {
+            tell(item, Fate::Canceled);
+        }
+        extended.lost.iter().filter_map(|item| tell(item, Fate::Lost)).collect()
     }
 
     /// Returns once nothing is held.
@@ -100,6 +105,15 @@ impl Held {
 impl Hold {
     pub(super) const fn lease(&self) -> &Lease {
         &self.lease
+    }
+
+    /// Notes that the item's end is being written.
+    pub(super) fn ends(&self) {
+        let mut items = self.held.lock();
+        let entry = items.get_mut(&self.lease.item);
+        if let Some(entry) = entry.filter(|entry| entry.token == self.lease.token) {
+            entry.ending = true;
+        }
     }
 
     /// Whose the item is now.
@@ -170,6 +184,19 @@ mod tests {
         assert_eq!(lost.fate(), Fate::Lost);
         assert_eq!(canceled.fate(), Fate::Canceled);
         assert_eq!(held.renewable(LONG), [canceled.lease().clone()]);
+    }
+
+    #[test]
+    fn an_item_whose_end_is_being_written_is_not_lost_in_the_midst_of_its_work() {
+        let held = Arc::new(Held::default());
+        let (working, ending) = (held.hold(lease(item(), "1-a")), held.hold(lease(item(), "1-b")));
+        ending.ends();
+        let asked = held.renewable(LONG);
+        assert_eq!(asked.len(), 2, "its lease is renewed until the end is written");
+        let lost = vec![working.lease().item, ending.lease().item];
+        let reported = held.learn(&asked, &Extended { lost, canceled: vec![] });
+        assert_eq!(reported, [working.lease().item]);
+        assert_eq!(ending.fate(), Fate::Lost);
     }
 
     #[test]

@@ -224,6 +224,7 @@ enum GivenUp {
 fn sorted(batch: impl Iterator<Item = Ended>) -> Sorted {
     let mut sorted = Sorted::default();
     for Ended { work, ending } in batch {
+        work.hold.ends();
         match ending {
             Ending::Outcome(outcome) => sorted.outcomes.push((work, outcome)),
             Ending::Retry { after, error } => sorted.retries.push((work, after, error)),

@@ -82,7 +82,8 @@ fn announce(listener: &TcpListener, api: &ApiSettings) -> anyhow::Result<()> {
         address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
     }
     let base = format!("{}://{address}", if api.tls.is_some() { "https" } else { "http" });
-    output::answer(&format!("aisle listens on {base}; try it at {base}/docs"))?;
+    // Where it cannot be written, as on a full disk, it serves all the same.
+    let _ = output::answer(&format!("aisle listens on {base}; try it at {base}/docs"));
     Ok(())
 }
 
