@@ -133,6 +133,8 @@ pub(crate) enum KeysCommand {
     List(ListKeysArgs),
     /// End a key for good; it stops working within three seconds.
     Revoke(RevokeKeyArgs),
+    /// Forget keys that were revoked or expired some time ago.
+    Purge(PurgeKeysArgs),
 }
 
 /// What a key is to be like.
@@ -192,9 +194,21 @@ pub(crate) struct RevokeKeyArgs {
     pub(crate) settings: SettingsArgs,
 }
 
+/// Which keys to forget.
+#[derive(Debug, Args)]
+pub(crate) struct PurgeKeysArgs {
+    /// How long ago they must have been revoked or expired, such as 30d, 2w or
+    /// 12h.
+    #[arg(long, value_name = "TIME", value_parser = lifetime)]
+    pub(crate) ended_before: Duration,
+
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
 /// A time span in units that have one length.
 fn lifetime(text: &str) -> Result<Duration, String> {
-    let rule = || "must be a time to come, such as 90d, 2w or 12h".to_owned();
+    let rule = || "must be a time span, such as 90d, 2w or 12h".to_owned();
     let span: Span = text.parse().map_err(|_| rule())?;
     let exact = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| rule())?;
     let exact = Duration::try_from(exact).map_err(|_| rule())?;

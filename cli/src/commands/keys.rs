@@ -8,7 +8,7 @@ use aisle_shared::store::{Store, StoreError};
 use anyhow::{Context, anyhow};
 use serde::Serialize;
 
-use crate::args::{CreateKeyArgs, KeysCommand, ListKeysArgs, RevokeKeyArgs};
+use crate::args::{CreateKeyArgs, KeysCommand, ListKeysArgs, PurgeKeysArgs, RevokeKeyArgs};
 use crate::output;
 use crate::settings::{Settings, SettingsArgs};
 use crate::wiring;
@@ -38,6 +38,7 @@ pub(crate) async fn run(command: KeysCommand) -> anyhow::Result<()> {
         KeysCommand::Create(args) => create(args).await,
         KeysCommand::List(args) => list(args).await,
         KeysCommand::Revoke(args) => revoke(args).await,
+        KeysCommand::Purge(args) => purge(args).await,
     }
 }
 
@@ -85,6 +86,12 @@ async fn revoke(args: RevokeKeyArgs) -> anyhow::Result<()> {
         Err(StoreError::NotFound) => Err(anyhow!("there is no key {id}")),
         Err(error) => Err(error.into()),
     }
+}
+
+async fn purge(args: PurgeKeysArgs) -> anyhow::Result<()> {
+    let purged = store(args.settings).await?.purge_keys(args.ended_before).await?;
+    output::answer(&format!("{purged} keys are forgotten"))?;
+    Ok(())
 }
 
 async fn store(args: SettingsArgs) -> anyhow::Result<Arc<dyn Store>> {

@@ -1,11 +1,14 @@
 //! The store's part in API keys: who may call, kept as hashes.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::StoreError;
 use crate::domain::{ApiKey, KeyId, NewApiKey};
 
-/// Keys that a store has at most, revoked and expired ones included.
+/// Keys that a store has at most, revoked and expired ones included until they
+/// are purged.
 pub const MAX_KEYS: usize = 10_000;
 
 /// API keys. Every verb may be repeated after
@@ -37,6 +40,13 @@ pub trait Keys: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such key.
     async fn revoke_key(&self, id: &KeyId) -> Result<(), StoreError>;
+
+    /// Forgets the keys that have not worked for that long, because they were
+    /// revoked or had expired; how many there were.
+    ///
+    /// # Errors
+    /// Only those of the store itself.
+    async fn purge_keys(&self, ended_for: Duration) -> Result<u64, StoreError>;
 
     /// Notes that a key was used today. A key that is not there is left
     /// alone.

@@ -112,6 +112,42 @@ pub(crate) async fn a_revoked_key_is_revoked_for_good(world: &World) {
     assert!(is_not_found(&world.store.revoke_key(KeyText::generate().id()).await));
 }
 
+pub(crate) async fn keys_that_ended_long_ago_are_purged_and_no_others(world: &World) {
+    let unlimited = NewApiKey { lifetime: None, ..new_key(&KeyText::generate()) };
+    let unlimited = world.store.put_key(&unlimited).await.unwrap();
+    let (expiring, long_revoked) = (put(world).await, put(world).await);
+    let lately_revoked = put(world).await;
+    world.store.revoke_key(&long_revoked.id).await.unwrap();
+    world.advance(Duration::from_millis(1));
+    world.store.revoke_key(&lately_revoked.id).await.unwrap();
+    world.advance(30 * DAY - Duration::from_millis(1));
+    assert_eq!(world.store.purge_keys(30 * DAY).await.unwrap(), 1);
+    assert_eq!(world.store.key(&long_revoked.id).await.unwrap(), None);
+    assert_eq!(world.store.keys().await.unwrap().len(), 3);
+    assert_eq!(world.store.purge_keys(30 * DAY).await.unwrap(), 0);
+
+    // It expired as the last of them, and had been revoked by nobody.
+    world.advance(90 * DAY);
+    assert_eq!(world.store.purge_keys(30 * DAY).await.unwrap(), 2);
+    assert_eq!(world.store.key(&expiring.id).await.unwrap(), None);
+    assert_eq!(world.store.keys().await.unwrap(), [unlimited]);
+    assert_eq!(world.store.purge_keys(Duration::MAX).await.unwrap(), 0);
+    // What is gone can be made again.
+    assert_eq!(put(world).await.revoked_at, None);
+}
+
+pub(crate) async fn a_purge_goes_through_all_keys(world: &World) {
+    for place in 0..1_200 {
+        let key = put(world).await;
+        if place % 3 != 0 {
+            world.store.revoke_key(&key.id).await.unwrap();
+        }
+    }
+    assert_eq!(world.store.purge_keys(Duration::ZERO).await.unwrap(), 800);
+    let left = world.store.keys().await.unwrap();
+    assert!(left.len() == 400 && left.iter().all(|key| key.revoked_at.is_none()));
+}
+
 pub(crate) async fn a_key_expires_when_its_lifetime_is_over(world: &World) {
     let kept = put(world).await;
     let state = |after| kept.state(kept.created_at.plus(after));

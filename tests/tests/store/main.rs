@@ -332,6 +332,8 @@ conformance! {
         keys_are_listed_from_the_oldest_to_the_newest,
         a_thousand_keys_are_all_listed,
         a_revoked_key_is_revoked_for_good,
+        keys_that_ended_long_ago_are_purged_and_no_others,
+        a_purge_goes_through_all_keys,
         a_key_expires_when_its_lifetime_is_over,
         the_last_use_is_known_to_the_day,
     }

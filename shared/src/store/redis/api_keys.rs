@@ -1,5 +1,7 @@
 //! API keys.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::keys::Shard;
@@ -9,7 +11,7 @@ use super::store::RedisStore;
 use crate::domain::{ApiKey, KeyHash, KeyId, NewApiKey, Timestamp};
 use crate::store::{Keys, MAX_KEYS, StoreError};
 
-/// Keys that one script call reads.
+/// Keys that one script call reads or looks through.
 const KEYS_PER_CALL: usize = 500;
 
 #[async_trait]
@@ -60,6 +62,22 @@ impl Keys for RedisStore {
         step.arg(id.as_str());
         let there: bool = server.run(&step).await?;
         if there { Ok(()) } else { Err(StoreError::NotFound) }
+    }
+
+    async fn purge_keys(&self, ended_for: Duration) -> Result<u64, StoreError> {
+        let server = self.server();
+        let (mut first, mut purged) = (0, 0);
+        loop {
+            let mut step = server.step(&server.scripts().purge_keys, Shard::ONLY);
+            step.arg(first).arg(KEYS_PER_CALL).arg(millis(ended_for));
+            let (seen, gone): (usize, usize) = server.run(&step).await?;
+            purged += gone;
+            if seen < KEYS_PER_CALL {
+                return Ok(purged as u64);
+            }
+            // Those that stay have moved up to the places of those that are gone.
+            first += seen - gone;
+        }
     }
 
     async fn touch_key(&self, id: &KeyId) -> Result<(), StoreError> {

@@ -63,6 +63,7 @@ scripts! {
     find_key: "find_key.lua" API_KEYS;
     list_keys: "list_keys.lua" API_KEYS;
     revoke_key: "revoke_key.lua" API_KEYS;
+    purge_keys: "purge_keys.lua" API_KEYS;
     touch_key: "touch_key.lua" API_KEYS;
     take: "take.lua";
     admits: "admits.lua" GATE;

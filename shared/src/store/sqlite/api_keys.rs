@@ -1,11 +1,13 @@
 //! API keys.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::step::Step;
 use super::store::SqliteStore;
-use crate::domain::{ApiKey, KeyHash, KeyId, NewApiKey};
+use crate::domain::{ApiKey, KeyHash, KeyId, NewApiKey, Timestamp};
 use crate::store::{Keys, MAX_KEYS, StoreError};
 
 const KEY: &str = "
@@ -32,6 +34,10 @@ impl Keys for SqliteStore {
     async fn revoke_key(&self, id: &KeyId) -> Result<(), StoreError> {
         let id = id.clone();
         self.write(move |step| revoke(step, &id)).await
+    }
+
+    async fn purge_keys(&self, ended_for: Duration) -> Result<u64, StoreError> {
+        self.write(move |step| purge(step, ended_for)).await
     }
 
     async fn touch_key(&self, id: &KeyId) -> Result<(), StoreError> {
@@ -101,6 +107,16 @@ fn revoke(step: &Step<'_>, id: &KeyId) -> Result<(), StoreError> {
         .prepare_cached("UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1")?
         .execute(params![id, step.now.wall])?;
     if changed == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+}
+
+fn purge(step: &Step<'_>, ended_for: Duration) -> Result<u64, StoreError> {
+    let age = u64::try_from(ended_for.as_millis()).unwrap_or(u64::MAX);
+    let latest = Timestamp(step.now.wall.0.saturating_sub(age));
+    let purged = step
+        .db
+        .prepare_cached("DELETE FROM api_keys WHERE revoked_at <= ?1 OR expires_at <= ?1")?
+        .execute([latest])?;
+    Ok(purged as u64)
 }
 
 fn touch(step: &Step<'_>, id: &KeyId) -> Result<(), StoreError> {
