@@ -218,6 +218,16 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 /// Whom to ask.
 #[derive(Debug, Args)]
 pub(crate) struct HealthArgs {
-    /// Address of a health check, such as http://127.0.0.1:8080/health/ready.
-    pub(crate) url: String,
+    /// Address of a health check, such as http://127.0.0.1:9090/health/ready.
+    /// Without it, that of the API which runs here under the same settings.
+    pub(crate) url: Option<String>,
+
+    /// Certificates to trust, in PEM format: that of the server, whatever its
+    /// name, or those of authorities. Without it, the one that the settings
+    /// name, else the public authorities.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
 }

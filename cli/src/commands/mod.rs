@@ -26,7 +26,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Models(args) => models::run(args),
         Command::Keys(command) => wait_for(keys::run(command)),
         Command::Openapi => openapi::run(),
-        Command::Health(args) => wait_for(health::run(&args)),
+        Command::Health(args) => wait_for(health::run(args)),
         Command::Intake(args) => wait_for(switch::intake(args)),
         Command::Queue(args) => wait_for(switch::queue(args)),
         Command::Decoder => aisle_worker::decoder::run_child().context("the decoder"),

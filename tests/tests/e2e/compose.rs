@@ -48,6 +48,7 @@ fn the_compose_file_keeps_its_promises() {
     assert_eq!(compose["services"]["worker-gpu"]["profiles"][0], "gpu");
     let api = &compose["services"]["api"];
     assert_eq!(api["ports"].as_array().unwrap().len(), 1, "more than the API is published");
+    assert_eq!(api["healthcheck"]["test"], serde_json::json!(["CMD", "aisle", "health"]));
     // Open to this machine alone; keys as soon as it is published elsewhere.
     assert_eq!(api["ports"][0], "${AISLE_PUBLISH:-127.0.0.1:8080}:8080");
     assert_eq!(api["environment"]["AISLE_AUTH"], "${AISLE_PUBLISH:+keys}");

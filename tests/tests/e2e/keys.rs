@@ -5,7 +5,7 @@ use std::time::Instant;
 use aisle_tests::harness::Backend;
 use aisle_tests::pictures::{Colour, picture};
 use aisle_tests::places::free_port;
-use aisle_tests::service::{ALL_SCOPES, Processes, Service};
+use aisle_tests::service::{ALL_SCOPES, Processes, Service, binary};
 use aisle_tests::wait;
 use image::ImageFormat;
 use reqwest::{Client, Method, StatusCode};
@@ -239,4 +239,19 @@ async fn the_api_is_served_over_tls_and_over_nothing_else() {
     assert!(distrusting.get(service.url("/health/live")).send().await.is_err());
     let plain = distrusting.get(format!("http://{listen}/health/live")).send().await;
     assert!(plain.is_err(), "{plain:?}");
+
+    // A health check knows the certificate from the settings, or is told it.
+    let health = |arguments: &[&str]| service.run(&[&["health"], arguments].concat());
+    let own = health(&[]);
+    assert!(own.status.success(), "{}", String::from_utf8_lossy(&own.stderr));
+    let mut elsewhere = std::process::Command::new(binary());
+    let url = format!("https://{listen}/health/ready");
+    let asked = elsewhere.args(["health", &url, "--ca", cert]).output().unwrap();
+    assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
+    let other = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let other_cert = folder.path().join("other.pem");
+    std::fs::write(&other_cert, other.cert.pem()).unwrap();
+    assert!(!health(&["--ca", other_cert.to_str().unwrap()]).status.success());
+    let distrusting = std::process::Command::new(binary()).args(["health", &url]).output();
+    assert!(!distrusting.unwrap().status.success());
 }
