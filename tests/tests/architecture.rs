@@ -130,6 +130,45 @@ fn every_member_inherits_the_lints_and_the_versions() {
     }
 }
 
+/// The texts between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn every_guarantee_of_the_readme_names_tests_or_targets_that_exist() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let (readme, makefile) = (read("README.md"), read("Makefile"));
+    let table = readme.split("\n## ").find(|part| part.starts_with("Guarantees")).unwrap();
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() > 20, "only {} guarantees", rows.len());
+    for row in rows {
+        let columns: Vec<&str> = row.split('|').collect();
+        // What only a long run shows stands in the last column.
+        let shown_by = if columns[2].trim().is_empty() { columns[3] } else { columns[2] };
+        let shown_by: Vec<&str> = quoted(shown_by).collect();
+        assert!(!shown_by.is_empty(), "nothing shows: {row}");
+        for command in shown_by {
+            if let Some(target) = command.strip_prefix("make ") {
+                assert!(makefile.contains(&format!("\n{target}:")), "there is no `{command}`");
+                continue;
+            }
+            let mut words = command.split(' ').peekable();
+            let package = words.next_if_eq(&"-p").and_then(|_| words.next());
+            let folder = package.unwrap_or("aisle-tests").strip_prefix("aisle-").unwrap();
+            let suite = words.next_if_eq(&"--test").and_then(|_| words.next());
+            let place = suite.map_or("src".to_owned(), |suite| format!("tests/{suite}"));
+            let files = rust_files(&root().join(folder).join(place));
+            let filter = words.next().unwrap_or_default().replace("::", "/");
+            let is_there = files.iter().any(|file| {
+                let text = fs::read_to_string(file).unwrap();
+                file.to_string_lossy().contains(&filter) || text.contains(&filter)
+            });
+            assert!(is_there, "no test answers to `{command}`");
+        }
+    }
+}
+
 #[test]
 fn only_the_wiring_knows_which_store_is_in_use() {
     for member in members() {
