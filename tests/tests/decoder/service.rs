@@ -78,6 +78,30 @@ async fn killed_decoders_cost_nothing_and_the_worker_lives() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_stopping_worker_cannot_end_in_its_grace_time_is_handed_back_untried() {
+    // A decoder that hangs outlives the grace time by far.
+    let settings = [
+        ("AISLE_THREADS", "1"),
+        ("AISLE_DECODE_TIMEOUT_SECONDS", "30"),
+        ("AISLE_GRACE_SECONDS", "1"),
+        ("AISLE_MAX_ATTEMPTS", "1"),
+    ];
+    let mut service = Service::tiny(Backend::Sqlite, Processes::Apart, &settings).await;
+    let children = decoders_of(service.process("worker"));
+    signal("-STOP", children[0]);
+    let id = submit(&service, 1).await;
+    wait::until("the image in work", || async {
+        let job = service.get(&format!("/v1/jobs/{id}")).await;
+        (job["status"] == "processing").then_some(())
+    })
+    .await;
+    service.terminate("worker");
+    service.spawn("worker");
+    let job = service.ended(&id).await;
+    assert_eq!(job["status"], "succeeded", "{job}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn decoders_end_with_a_worker_that_is_killed() {
     let mut service = Service::tiny(Backend::Sqlite, Processes::Apart, &SETTINGS).await;
     let children = decoders_of(service.process("worker"));

@@ -130,7 +130,7 @@ pub(crate) async fn keys_that_ended_long_ago_are_purged_and_no_others(world: &Wo
     world.advance(90 * DAY);
     assert_eq!(world.store.purge_keys(30 * DAY).await.unwrap(), 2);
     assert_eq!(world.store.key(&expiring.id).await.unwrap(), None);
-    assert_eq!(world.store.keys().await.unwrap(), std::slice::from_ref(&unlimited));
+    assert_eq!(world.store.keys().await.unwrap(), [unlimited]);
     assert_eq!(world.store.purge_keys(Duration::MAX).await.unwrap(), 0);
     // What is gone can be made again.
     assert_eq!(put(world).await.revoked_at, None);
