@@ -3,13 +3,12 @@
 mod args;
 mod commands;
 mod decoder;
-mod memory;
+mod environment;
 mod models;
 mod ort_lib;
 mod output;
 mod secret_key;
 mod settings;
-mod silence;
 mod stopping;
 mod wiring;
 
@@ -18,7 +17,6 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    memory::limit_arenas();
     let cli = args::Cli::parse();
     match commands::run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,

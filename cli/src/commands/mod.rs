@@ -11,7 +11,7 @@ mod switch;
 use anyhow::Context;
 
 use crate::args::Command;
-use crate::silence;
+use crate::environment;
 
 /// Threads that carry requests, store traffic and downloads. Images have
 /// threads of their own, so that answers stay quick while networks run.
@@ -19,8 +19,11 @@ const ASYNC_THREADS: usize = 2;
 
 /// Does what was asked.
 pub(crate) fn run(command: Command) -> anyhow::Result<()> {
-    if matches!(command, Command::Serve(_) | Command::Worker(_) | Command::Classify(_)) {
-        silence::of_onnx_runtime()?;
+    if matches!(
+        command,
+        Command::Serve(_) | Command::Api(_) | Command::Worker(_) | Command::Classify(_)
+    ) {
+        environment::settle()?;
     }
     match command {
         Command::Serve(args) => wait_for(serve::serve(args)),

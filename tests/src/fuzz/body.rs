@@ -10,7 +10,7 @@ use aisle_shared::domain::{ItemRef, JobId};
 use aisle_shared::image_probe::ImageLimits;
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::{Backend, Harness};
@@ -158,11 +158,13 @@ impl Reader {
             if let Err((status, code)) = verdict {
                 assert!((400..500).contains(&status), "{status} {code}");
             }
+            // No job was made of it, so its bytes go, once all are stored.
+            while Handle::current().metrics().num_alive_tasks() > 0 {
+                tokio::task::yield_now().await;
+            }
             let stored = self.blobs.take_stored();
             assert!(stored.len() <= 4, "{} images stored", stored.len());
             assert!(stored.iter().all(|image| image.len() <= MAX_IMAGE_BYTES));
-            // No job was made of it, so its bytes go.
-            tokio::task::yield_now().await;
             assert_eq!(self.blobs.left(), 0, "bytes are left behind");
             Read { verdict, stored }
         })

@@ -32,12 +32,8 @@ async fn cluster_or_skip() -> Option<RedisCluster> {
 }
 
 async fn service(url: &str) -> Service {
-    let settings = [
-        ("AISLE_STORE", url),
-        ("AISLE_REDIS_SHARDS", SHARDS),
-        ("AISLE_BLOBS", "redis"),
-        ("AISLE_LEASE_SECONDS", "5"),
-    ];
+    let settings =
+        [("AISLE_STORE", url), ("AISLE_REDIS_SHARDS", SHARDS), ("AISLE_LEASE_SECONDS", "5")];
     Service::tiny(Backend::Sqlite, Processes::Apart, &settings).await
 }
 

@@ -1,5 +1,5 @@
-//! What probes are told while the store does not answer, and that a process
-//! outlives its log.
+//! What probes are told while the store does not answer, that a process
+//! outlives its log, and that it keeps its memory together.
 
 use std::time::Duration;
 
@@ -12,6 +12,21 @@ use image::ImageFormat;
 use serde_json::Value;
 
 const LIVENESS: Duration = Duration::from_secs(5);
+
+/// With the C library's own eight arenas for each processor a process slowly
+/// grows as its threads come and go.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_keeps_as_many_arenas_as_processors() {
+    let service = Service::tiny(Backend::Redis, Processes::Apart, &[]).await;
+    let processors = std::thread::available_parallelism().unwrap().get().max(2);
+    let wanted = format!("MALLOC_ARENA_MAX={processors}");
+    for process in ["api", "worker"] {
+        let environment = format!("/proc/{}/environ", service.process(process));
+        let environment = std::fs::read(environment).unwrap();
+        let mut variables = environment.split(|byte| *byte == 0);
+        assert!(variables.any(|variable| variable == wanted.as_bytes()), "{process}");
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_whose_store_is_frozen_is_told_from_one_that_works() {

@@ -331,7 +331,6 @@ conformance! {
         one_that_waits_is_sent_at_once_on_request,
         one_that_is_held_is_left_to_its_sender,
         a_delivery_is_forgotten_seven_days_after_its_end,
-        forgotten_deliveries_leave_nothing,
     }
     api_keys {
         a_key_is_found_as_it_was_made,
@@ -369,6 +368,9 @@ inside_a_shard! {
     }
     retention {
         a_forgotten_job_leaves_nothing_but_a_tombstone,
+    }
+    webhooks_log {
+        forgotten_deliveries_leave_nothing,
     }
     operators {
         the_counts_are_those_of_a_recount,
