@@ -58,6 +58,26 @@ find_pip() {
     "${PIP[@]}" --version >/dev/null || fail "Python's pip does not start; its words are above."
 }
 
+# Step $1: brings the Python packages that requirements file $2 pins into the
+# virtual environment $3, with $4 as what they are.
+bring_packages() {
+    local step="$1" requirements="$2" venv="$3" what="$4" key
+    key="$(digest "$requirements") $(python3 --version 2>&1)"
+    if done_with "$step" "$key" && [ -x "$venv/bin/python" ]; then return; fi
+    say "bringing $what"
+    rm -rf "$venv"
+    if ! python3 -m venv "$venv" >/dev/null 2>&1; then
+        rm -rf "$venv"
+        apt_install python3-venv python3-pip && python3 -m venv "$venv" ||
+            fail "Python cannot make a virtual environment. Install what it needs:" \
+                "apt-get install python3-venv python3-pip"
+    fi
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary=:all: \
+        --requirement "$requirements" >&2 ||
+        fail "pip could not bring $what; its words are above."
+    mark_done "$step" "$key"
+}
+
 # Downloads the wheel that requirements file $1 pins by version and hash, for
 # this processor, into folder $2. The program inside does not depend on the
 # Python that runs here, so the wheel is taken for one fixed version.

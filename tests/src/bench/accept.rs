@@ -16,6 +16,7 @@ use super::load::{Ask, Done, saturated};
 use super::options::Options;
 use super::replay::{replay, writes_of};
 use super::report::{Goal, Report};
+use super::rounds::Rounds;
 use super::stats::ratios;
 use super::subject::Subject;
 use super::table::{Table, spread};
@@ -30,22 +31,6 @@ const UPLOAD: usize = 30_000;
 /// other server is set up alike.
 const ONE_FILE: (&str, &str) = ("auto-aof-rewrite-percentage", "0");
 
-/// Rounds over one store.
-#[derive(Debug, Default)]
-struct Rounds {
-    rate: Vec<f64>,
-    processor_ms: Vec<f64>,
-    client_ms: Vec<f64>,
-}
-
-impl Rounds {
-    fn add(&mut self, done: &Done) {
-        self.rate.push(done.pace.rate);
-        self.processor_ms.push(done.pace.processor_ms);
-        self.client_ms.push(done.client_ms);
-    }
-}
-
 /// Measures both stores, each round on fresh ones.
 pub async fn run(options: &Options, subject: &Subject, report: &mut Report) {
     let upload: Arc<[Bytes]> = [noise(UPLOAD)].into();
@@ -56,7 +41,7 @@ pub async fn run(options: &Options, subject: &Subject, report: &mut Report) {
         let server = service.redis().pid().await.expect("a Redis server");
         let processes = [service.process("api"), server];
         let done = accepted(options, &service, &upload, &processes).await;
-        redis.add(&done);
+        redis.add(done.pace, Some(done.client_ms));
         let writes = writes_of(service.redis()).await.expect("the writes of the service");
         drop(service);
         let other = RedisServer::start_with(&[ONE_FILE]).await.expect("a Redis server");
@@ -66,7 +51,8 @@ pub async fn run(options: &Options, subject: &Subject, report: &mut Report) {
         pipeline.push(done.answered as f64 / took.as_secs_f64());
 
         let service = start(Backend::Sqlite, subject).await;
-        sqlite.add(&accepted(options, &service, &upload, &[service.process("api")]).await);
+        let done = accepted(options, &service, &upload, &[service.process("api")]).await;
+        sqlite.add(done.pace, Some(done.client_ms));
     }
     let share = ratios(&redis.rate, &pipeline);
     let bytes = upload[0].len();

@@ -23,6 +23,7 @@ pub mod queue;
 pub mod ready;
 pub mod replay;
 pub mod report;
+pub mod rounds;
 pub mod stats;
 pub mod subject;
 pub mod table;

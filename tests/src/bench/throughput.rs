@@ -13,6 +13,7 @@ use super::load::{Ask, saturated};
 use super::options::Options;
 use super::processes::processor_seconds;
 use super::report::{Goal, Report};
+use super::rounds::Rounds;
 use super::stats::{Summary, ratios};
 use super::table::{Table, spread};
 
@@ -22,22 +23,6 @@ const MOST_IN_A_FORM: usize = 1_000;
 /// A shop's catalogue, in one or a few bulk jobs.
 const CATALOGUE: f64 = 10_000.0;
 const LIMIT: &str = "bare limit";
-
-/// Rounds of one that is measured.
-#[derive(Debug, Default)]
-struct Rounds {
-    rate: Vec<f64>,
-    processor_ms: Vec<f64>,
-    client_ms: Vec<f64>,
-}
-
-impl Rounds {
-    fn add(&mut self, pace: Pace, client_ms: Option<f64>) {
-        self.rate.push(pace.rate);
-        self.processor_ms.push(pace.processor_ms);
-        self.client_ms.extend(client_ms);
-    }
-}
 
 /// Measures all in turn, round by round, and answers the pictures a second
 /// that each took, by name.
