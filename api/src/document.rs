@@ -39,7 +39,8 @@ use crate::view::WebhookMessage;
 pub(crate) struct Base;
 
 /// Adds what all operations that need a key have in common: the scheme, and
-/// the problems of those whose key will not do or cannot be looked up.
+/// the problems of those whose key will not do or cannot be looked up, or who
+/// come from another site where no key is asked for.
 pub(crate) fn complete(openapi: &mut utoipa::openapi::OpenApi) {
     let description = "An API key, as `aisle keys create` has printed it; `X-Api-Key: …` does as \
         well. Beside an operation stands the scope that its key must have.";
@@ -50,6 +51,8 @@ pub(crate) fn complete(openapi: &mut utoipa::openapi::OpenApi) {
         Code::Unauthenticated,
         Code::InvalidApiKey,
         Code::InsufficientScope,
+        Code::CrossSite,
+        Code::HostNotAllowed,
         Code::TooManyWrongKeys,
         Code::Internal,
         Code::StoreUnavailable,

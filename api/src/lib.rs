@@ -26,7 +26,7 @@ mod tls;
 mod view;
 mod wait;
 
-pub use access::Access;
+pub use access::{Access, AllowedHosts};
 pub use app::{admin_app, app, openapi};
 pub use context::{ApiState, Context};
 pub use document::document;

@@ -6,7 +6,7 @@ use aisle_shared::domain::ModelName;
 use aisle_shared::fetch::FetchPolicy;
 use aisle_shared::image_probe::ImageLimits;
 
-use crate::access::Access;
+use crate::access::{Access, AllowedHosts};
 use crate::tls::Tls;
 
 /// Limits and defaults of the HTTP API, and who may use it.
@@ -14,6 +14,8 @@ use crate::tls::Tls;
 pub struct ApiSettings {
     /// Who may call.
     pub access: Access,
+    /// Names under which anyone may call.
+    pub allowed_hosts: AllowedHosts,
     /// Encrypts what callers send and get; without it, HTTP is plain.
     pub tls: Option<Tls>,
     /// Whether callers find `/metrics` beside the jobs. What an
@@ -58,6 +60,7 @@ impl Default for ApiSettings {
     fn default() -> Self {
         Self {
             access: Access::default(),
+            allowed_hosts: AllowedHosts::default(),
             tls: None,
             metrics: true,
             default_model: None,

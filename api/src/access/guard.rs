@@ -11,7 +11,7 @@ use actix_web::{Error, HttpMessage as _};
 use aisle_shared::domain::Scope;
 
 use super::presented::presented;
-use super::{Access, Needs};
+use super::{Access, Needs, site};
 use crate::caller::Caller;
 use crate::context::Context;
 use crate::problem::{Code, Problem};
@@ -42,7 +42,10 @@ async fn caller(request: &ServiceRequest) -> Result<Option<Caller>, Problem> {
     let path = request.match_info().as_str();
     let Some(scope) = needs.scope(request.method(), path) else { return Ok(None) };
     match context.settings().access {
-        Access::Open => Ok(Some(Caller::anyone())),
+        Access::Open => {
+            site::check(request, &context.settings().allowed_hosts)?;
+            Ok(Some(Caller::anyone()))
+        }
         Access::Keys => with_key(request, context, scope).await.map(Some),
     }
 }

@@ -11,10 +11,12 @@ mod guard;
 mod keyring;
 mod needs;
 mod presented;
+mod site;
 
 pub(crate) use guard::{guard, let_in};
 pub(crate) use keyring::Keyring;
 pub(crate) use needs::{Needs, SCHEME};
+pub use site::AllowedHosts;
 
 /// Who may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,6 +24,7 @@ pub enum Access {
     /// Those with a key, each for its tenant and its scopes.
     #[default]
     Keys,
-    /// Anyone, as the default tenant. Keys are not looked at.
+    /// Anyone but the pages of other sites, as the default tenant. Keys are not
+    /// looked at.
     Open,
 }

@@ -46,6 +46,8 @@ codes! {
     Unauthenticated     "unauthenticated"        UNAUTHORIZED           "An API key is needed.";
     InvalidApiKey       "invalid_api_key"        UNAUTHORIZED           "The API key does not work.";
     InsufficientScope   "insufficient_scope"     FORBIDDEN              "The API key may not be used for this.";
+    CrossSite           "cross_site_request"     FORBIDDEN              "A page of another site asks.";
+    HostNotAllowed      "host_not_allowed"       MISDIRECTED_REQUEST    "The service is not called by this name.";
     JobNotFound         "job_not_found"          NOT_FOUND              "There is no such job.";
     ModelNotFound       "model_not_found"        NOT_FOUND              "There is no such model.";
     EndpointNotFound    "endpoint_not_found"     NOT_FOUND              "There is no such webhook endpoint.";

@@ -114,6 +114,74 @@ async fn an_escaped_address_is_guarded_like_the_plain_one() {
     assert_eq!(says(&get(&app, "/m%65trics").await), "401 unauthenticated");
 }
 
+/// Every operation for which a key would be asked.
+async fn guarded(rig: &Rig) -> Vec<(Method, String)> {
+    let document = get(&rig.app().await, "/openapi.json").await.json();
+    let mut guarded = Vec::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            if operation["security"][0]["api_key"].is_array() {
+                let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+                guarded
+                    .push((method, path.replace("{id}", "019a3c5e-7b1f-7c3a-9d52-1f0e6a8b4c2d")));
+            }
+        }
+    }
+    assert!(guarded.len() >= 8, "only {} operations need a key", guarded.len());
+    guarded
+}
+
+#[actix_web::test]
+async fn without_keys_a_name_that_was_led_here_opens_nothing() {
+    let rig = Rig::with(|settings| settings.allowed_hosts = "shop.example".parse().unwrap()).await;
+    let app = rig.app().await;
+    for (method, uri) in guarded(&rig).await {
+        let called = |host: &'static str| {
+            TestRequest::with_uri(&uri).method(method.clone()).insert_header(("host", host))
+        };
+        let refused = send(&app, called("rebind.example:8080")).await;
+        assert_eq!(says(&refused), "421 host_not_allowed", "{method} {uri}");
+        for host in ["127.0.0.1:8080", "localhost:8080", "shop.example"] {
+            let status = send(&app, called(host)).await.status;
+            assert_ne!(status, StatusCode::MISDIRECTED_REQUEST, "{method} {uri}");
+        }
+    }
+    let health = TestRequest::get().uri("/health/live").insert_header(("host", "any.example"));
+    assert_eq!(send(&app, health).await.status, StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn without_keys_a_page_of_another_site_changes_nothing() {
+    let rig = Rig::new().await;
+    let app = rig.app().await;
+    for (method, uri) in guarded(&rig).await {
+        let sent = |site: &'static str| {
+            let request = TestRequest::with_uri(&uri).method(method.clone());
+            request
+                .insert_header(("host", "localhost:8080"))
+                .insert_header(("sec-fetch-site", site))
+        };
+        let (other, own) = (send(&app, sent("cross-site")).await, send(&app, sent("none")).await);
+        assert_ne!(own.status, StatusCode::FORBIDDEN, "{method} {uri}");
+        if method == Method::GET {
+            assert_eq!(other.status, own.status, "{uri}");
+        } else {
+            assert_eq!(says(&other), "403 cross_site_request", "{method} {uri}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_key_opens_under_any_name_and_from_any_site() {
+    let rig = Rig::with_keys().await;
+    let app = rig.app().await;
+    let key = rig.key("shop", &ALL).await;
+    let request = with_key(&key, Method::POST, "/v1/jobs")
+        .insert_header(("host", "any.example"))
+        .insert_header(("origin", "https://shop.example"));
+    assert_eq!(says(&send(&app, request).await), "415 unsupported_media_type");
+}
+
 #[actix_web::test]
 async fn health_and_the_document_are_open_to_all() {
     let rig = Rig::with_keys().await;

@@ -26,6 +26,13 @@ pub(crate) struct Layer {
     #[arg(value_parser = GivenParser)]
     pub(crate) auth: Option<Given>,
 
+    /// Names under which the API may be called while it asks for no key, with
+    /// commas between them; `.example.com` stands for every name below it. IP
+    /// addresses, `localhost` and names without a dot need not be named.
+    #[arg(long, env = "AISLE_ALLOWED_HOSTS", value_name = "NAMES", hide_short_help = true)]
+    #[arg(value_parser = GivenParser)]
+    pub(crate) allowed_hosts: Option<Given>,
+
     /// Certificate with which the API serves HTTPS, in PEM format, followed
     /// by those that lead to its root. Without it, HTTP is plain.
     #[arg(long, env = "AISLE_TLS_CERT", value_name = "FILE", hide_short_help = true)]
@@ -286,7 +293,7 @@ impl Layer {
             };
         }
         stronger_of! {
-            listen auth tls_cert tls_key store redis_shards data models default_model ort_lib blobs secret_key secret_key_file
+            listen auth allowed_hosts tls_cert tls_key store redis_shards data models default_model ort_lib blobs secret_key secret_key_file
             webhooks provider threads max_batch
             batch_wait_ms decode_timeout_seconds decode_memory_mib lease_seconds retention_hours max_attempts max_queue_items
             max_tenant_items max_waiting_mib rate_per_minute upload_seconds min_free_mib

@@ -5,7 +5,7 @@ use std::num::{NonZeroU16, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use aisle_api::Access;
+use aisle_api::{Access, AllowedHosts};
 use aisle_shared::disk::Reserve;
 use aisle_shared::domain::ModelName;
 use aisle_shared::store::StoreLimits;
@@ -51,6 +51,7 @@ pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     /// Who may call, if that was said.
     pub(crate) auth: Option<Access>,
+    pub(crate) allowed_hosts: AllowedHosts,
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) data: PathBuf,
     pub(crate) store: StoreSetting,
@@ -127,6 +128,7 @@ impl Settings {
         }
         let listen = read!(listen, values::address);
         let auth = read!(auth, values::access);
+        let allowed_hosts = read!(allowed_hosts, str::parse);
         let tls_cert = read!(tls_cert, values::existing_file);
         let tls_key = read!(tls_key, values::existing_file);
         let data = read!(data, values::path);
@@ -182,6 +184,7 @@ impl Settings {
         Some(Self {
             listen: listen?,
             auth,
+            allowed_hosts: allowed_hosts.unwrap_or_default(),
             tls: tls_cert.zip(tls_key).map(|(cert, key)| TlsFiles { cert, key }),
             data,
             store,

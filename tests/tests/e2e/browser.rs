@@ -42,6 +42,37 @@ async fn a_newcomer_with_a_key_puts_it_into_the_docs_page() {
     assert!(shown.expect("the page").contains("tiny"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_site_finds_an_api_without_keys_closed() {
+    let service = Service::tiny(Backend::Sqlite, Processes::One, &[]).await;
+    let browser = Browser::start().await;
+    let shown = from_elsewhere(&browser.driver, &service).await;
+    browser.driver.clone().quit().await.expect("a closed browser");
+    let [posted, rebound] = shown.expect("what the browser shows");
+    assert!(posted.contains("cross_site_request"), "{posted}");
+    assert!(rebound.contains("host_not_allowed"), "{rebound}");
+}
+
+/// Posts a job by a form that stands on a page of another site, and opens the
+/// jobs under a stranger's name that leads here. Returns what is shown then.
+async fn from_elsewhere(driver: &WebDriver, service: &Service) -> WebDriverResult<[String; 2]> {
+    let action = service.url("/v1/jobs");
+    let form = format!("<form method=post enctype=multipart/form-data action={action}><button>");
+    driver.goto(format!("data:text/html,{form}")).await?;
+    driver.query(By::Css("button")).wait(WAIT, STEP).first().await?.click().await?;
+    let posted = text_of_page(driver, "request_id").await;
+    driver.goto(action.replace("127.0.0.1", STRANGER)).await?;
+    Ok([posted, text_of_page(driver, "request_id").await])
+}
+
+async fn text_of_page(driver: &WebDriver, part: &str) -> String {
+    let text = wait::until("the text of the page", || async {
+        let text = driver.find(By::Css("body")).await.ok()?.text().await.ok()?;
+        text.contains(part).then_some(text)
+    });
+    text.await
+}
+
 /// Lists the models on the docs page, without a key and then with one.
 /// Returns what the page shows in the end.
 async fn with_key(driver: &WebDriver, service: &Service, key: &str) -> WebDriverResult<String> {
@@ -123,6 +154,9 @@ async fn text_of_answer(operation: &WebElement, part: &str) -> WebDriverResult<S
 const WAIT: Duration = Duration::from_secs(30);
 const STEP: Duration = Duration::from_millis(100);
 
+/// A name that leads the browser to this machine, as its owner could make any.
+const STRANGER: &str = "stranger.example";
+
 struct Browser {
     driver: WebDriver,
     chromedriver: Child,
@@ -144,6 +178,7 @@ impl Browser {
         .await;
         let mut wishes = DesiredCapabilities::chrome();
         for argument in [
+            &format!("--host-resolver-rules=MAP {STRANGER} 127.0.0.1"),
             "--headless=new",
             "--no-sandbox",
             "--disable-gpu",

@@ -110,6 +110,7 @@ impl Process {
         let access = access::decide(settings, self.backends.store.as_ref()).await?;
         Ok(ApiSettings {
             access,
+            allowed_hosts: settings.allowed_hosts.clone(),
             tls: access::tls(settings.tls.as_ref())?,
             metrics: access::shows_metrics(settings, access),
             default_model: settings.default_model.clone(),
