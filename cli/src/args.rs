@@ -134,7 +134,7 @@ pub(crate) struct ModelsArgs {
 pub(crate) struct TuneArgs {
     /// Models to tune; without any, all in the models folder.
     #[arg(value_name = "MODEL")]
-    pub(crate) models: Vec<ModelName>,
+    pub(crate) wanted: Vec<ModelName>,
 
     /// Print one JSON array.
     #[arg(long)]
@@ -250,4 +250,16 @@ pub(crate) struct HealthArgs {
 
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn no_sub_command_contradicts_itself() {
+        Cli::command().debug_assert();
+    }
 }

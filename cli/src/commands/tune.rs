@@ -25,7 +25,7 @@ pub(crate) fn run(args: TuneArgs) -> anyhow::Result<()> {
     let catalog = Catalog::open(&settings.models_folder()?)?;
     let library = settings.ort_lib()?;
     let mut tuned = Vec::new();
-    for folder in asked_for(&catalog, &args.models)? {
+    for folder in asked_for(&catalog, &args.wanted)? {
         let record = tune(&settings.tuning(), settings.wanted(folder, &library))
             .with_context(|| format!("the model {}", folder.name))?;
         if !args.json {

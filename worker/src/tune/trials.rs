@@ -75,6 +75,7 @@ impl<'a> Trials<'a> {
                 load_ms: load.as_secs_f64() * 1_000.0,
                 images_per_second: images.len() as f64 / ran.reference_batch,
                 speed: 1.0,
+                speed_at_least: 1.0,
                 single_ms: ran.reference_single * 1_000.0,
                 single: 1.0,
                 closeness,
@@ -113,12 +114,13 @@ impl<'a> Trials<'a> {
         // Batches of one size for both, whichever takes the smaller.
         let images = batch(&self.reference, &self.pictures.tensors);
         let images = images.get(..network.largest_batch(images.len())).unwrap_or(&images);
-        let Ran { batch, single, speed, single_ratio, .. } =
+        let Ran { batch, single, speed, speed_at_least, single_ratio, .. } =
             race(&mut self.reference, &mut network, images).map_err(text)?;
         Ok(Outcome::Measured(Measured {
             load_ms: load.as_secs_f64() * 1_000.0,
             images_per_second: images.len() as f64 / batch,
             speed,
+            speed_at_least,
             single_ms: single * 1_000.0,
             single: single_ratio,
             closeness,
