@@ -3,7 +3,7 @@
 
 use aisle_shared::domain::ModelName;
 use aisle_worker::model::{Catalog, ModelFolder};
-use aisle_worker::tune::{Evidence, Measured, Outcome, Record, Trial, Verdict, tune};
+use aisle_worker::tune::{Evidence, Measured, Outcome, Record, Trial, tune};
 use anyhow::{Context, bail};
 use serde::Serialize;
 
@@ -74,26 +74,21 @@ fn shown(model: &ModelName, record: &Record) -> String {
 }
 
 fn row(trial: &Trial) -> [String; 7] {
-    let way = trial.plan.to_string();
-    match &trial.outcome {
-        Outcome::Failed(why) => {
-            let none = String::new;
-            [way, none(), none(), none(), none(), none(), format!("failed: {why}")]
-        }
-        Outcome::Measured(measured) => {
-            let Measured { images_per_second, speed, single_ms, closeness, verdict, .. } = measured;
-            [
-                way,
-                format!("{images_per_second:.0}"),
-                format!("{speed:.2}"),
-                format!("{single_ms:.1} ms"),
-                format!("{:.4}", closeness.score),
-                format!("{} of {}", closeness.same_best, closeness.pictures),
-                match verdict {
-                    Verdict::Agrees => "agrees".to_owned(),
-                    Verdict::Differs(why) => why.clone(),
-                },
-            ]
-        }
+    let mut row: [String; 7] = Default::default();
+    if let Outcome::Measured(measured) = &trial.outcome {
+        let Measured { images_per_second, speed, single_ms, closeness, .. } = measured;
+        row = [
+            String::new(),
+            format!("{images_per_second:.0}"),
+            format!("{speed:.2}"),
+            format!("{single_ms:.1} ms"),
+            format!("{:.4}", closeness.score),
+            format!("{} of {}", closeness.same_best, closeness.pictures),
+            String::new(),
+        ];
     }
+    let [way, .., verdict] = &mut row;
+    *way = trial.plan.to_string();
+    *verdict = trial.remark();
+    row
 }

@@ -55,6 +55,25 @@ pub struct Measured {
 }
 
 impl Trial {
+    /// What came of it in a few words: why it cannot be used, or what speaks
+    /// against it although its answers are right.
+    #[must_use]
+    pub fn remark(&self) -> String {
+        match &self.outcome {
+            Outcome::Failed(why) => format!("failed: {why}"),
+            Outcome::Measured(Measured { verdict: Verdict::Differs(why), .. }) => why.clone(),
+            Outcome::Measured(Measured { single, .. }) if *single > SLOWEST_SINGLE => {
+                format!("agrees, but one image alone takes {single:.1} times as long")
+            }
+            Outcome::Measured(Measured { speed, speed_at_least, .. })
+                if *speed > WORTHWHILE && *speed_at_least <= 1.0 =>
+            {
+                "agrees, but is not faster in three of four rounds".to_owned()
+            }
+            Outcome::Measured(_) => "agrees".to_owned(),
+        }
+    }
+
     /// Its measurements, where its answers are right and come in time.
     fn usable(&self) -> Option<&Measured> {
         match &self.outcome {
@@ -81,7 +100,7 @@ pub(crate) fn choose(trials: &[Trial]) -> Option<(&Trial, String)> {
     best.map(|(trial, measured)| {
         let Measured { speed, closeness, .. } = measured;
         let why = if trials.first().is_some_and(|first| first.plan == trial.plan) {
-            format!("nothing that agrees with it is {WORTHWHILE} times as fast")
+            format!("nothing else that can be used is steadily {WORTHWHILE} times as fast")
         } else {
             format!(
                 "{speed:.2} times as fast as cpu fp32; no score moves by more than {:.4} on {} pictures",
@@ -157,12 +176,16 @@ mod tests {
         if let Outcome::Measured(measured) = &mut uneven.outcome {
             measured.speed_at_least = 0.8;
         }
+        assert!(uneven.remark().contains("three of four rounds"), "{}", uneven.remark());
         assert_eq!(chosen(&[reference(), uneven]), Provider::Cpu);
     }
 
     #[test]
     fn what_makes_a_single_image_wait_is_not_chosen() {
-        assert_eq!(chosen(&[reference(), trial(Provider::Cuda, 9.0, true, 1.6)]), Provider::Cpu);
+        let late = trial(Provider::Cuda, 9.0, true, 1.6);
+        assert!(late.remark().contains("1.6 times as long"), "{}", late.remark());
+        assert_eq!(chosen(&[reference(), late]), Provider::Cpu);
+        assert_eq!(reference().remark(), "agrees");
     }
 
     #[test]
