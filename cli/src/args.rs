@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use aisle_shared::domain::{Scopes, TenantId};
+use aisle_shared::domain::{ModelName, Scopes, TenantId};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::{Span, SpanRelativeTo};
 
@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Classify(ClassifyArgs),
     /// List the models in the models folder.
     Models(ModelsArgs),
+    /// Find the fastest way to run each model here that agrees with the CPU.
+    Tune(TuneArgs),
     /// Make, list and revoke API keys.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -44,6 +46,9 @@ pub(crate) enum Command {
     /// Decode images for the worker that started this process.
     #[command(hide = true)]
     Decoder,
+    /// Try ways to run a model for the process that started this one.
+    #[command(hide = true)]
+    Tuner,
 }
 
 /// What to do with the intake.
@@ -116,6 +121,21 @@ pub(crate) struct ClassifyArgs {
 /// How to list models.
 #[derive(Debug, Args)]
 pub(crate) struct ModelsArgs {
+    /// Print one JSON array.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
+/// What to tune.
+#[derive(Debug, Args)]
+pub(crate) struct TuneArgs {
+    /// Models to tune; without any, all in the models folder.
+    #[arg(value_name = "MODEL")]
+    pub(crate) wanted: Vec<ModelName>,
+
     /// Print one JSON array.
     #[arg(long)]
     pub(crate) json: bool,
@@ -230,4 +250,16 @@ pub(crate) struct HealthArgs {
 
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn no_sub_command_contradicts_itself() {
+        Cli::command().debug_assert();
+    }
 }

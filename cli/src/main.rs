@@ -10,6 +10,7 @@ mod output;
 mod secret_key;
 mod settings;
 mod stopping;
+mod tuning;
 mod wiring;
 
 use std::process::ExitCode;

@@ -45,19 +45,33 @@ pub fn write(models: &Path, name: &str) -> io::Result<PathBuf> {
     });
     fs::write(folder.join("config.json"), config.to_string())?;
     fs::write(folder.join("preprocessor_config.json"), preprocessor.to_string())?;
-    fs::write(folder.join("model.onnx"), onnx())?;
+    fs::write(folder.join("model.onnx"), onnx(WEIGHT))?;
     Ok(folder)
 }
 
+/// Writes `onnx/model_<name>.onnx` into a model folder, as published folders
+/// name other networks of the same meaning; each logit is `scale` times the
+/// network's own.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_variant(folder: &Path, name: &str, scale: f32) -> io::Result<()> {
+    fs::create_dir_all(folder.join("onnx"))?;
+    let network = onnx(WEIGHT.map(|weight| weight * scale));
+    fs::write(folder.join("onnx").join(format!("model_{name}.onnx")), network)
+}
+
+/// From the mean of each colour channel to a logit for each category.
+const WEIGHT: [f32; 9] = [10.0, 0.0, 0.0, 0.0, 10.0, 0.0, 0.0, 0.0, 10.0];
+
 /// `input [N,3,32,32] → GlobalAveragePool → Flatten → Gemm → logits [N,3]`.
-fn onnx() -> Vec<u8> {
+fn onnx(weight: [f32; 9]) -> Vec<u8> {
     let side = u64::from(INPUT_SIDE);
     let nodes = [
         node("GlobalAveragePool", &["input"], "pooled"),
         node("Flatten", &["pooled"], "features"),
         node("Gemm", &["features", "weight", "bias"], "logits"),
     ];
-    let weight = [10.0, 0.0, 0.0, 0.0, 10.0, 0.0, 0.0, 0.0, 10.0];
     let mut graph = Vec::new();
     for node in nodes {
         message(&mut graph, 1, &node);

@@ -15,12 +15,14 @@ use bytes::Bytes;
 
 use crate::decoder::{Decoder, DecoderSettings, Framed, Refusal};
 use crate::error::WorkerError;
-use crate::loaded::{LoadedModel, Network};
+use crate::loaded::LoadedModel;
 use crate::model::Catalog;
+use crate::network::Network;
+use crate::plan::ProviderChoice;
 use crate::runtime::environment;
-use crate::session::{Provider, SessionSettings};
 use crate::settings::default_threads;
 use crate::stage::{in_milliseconds, milliseconds};
+use crate::tune::{Planner, TuningSettings};
 
 /// How a classifier is set up.
 #[derive(Debug, Clone)]
@@ -32,7 +34,9 @@ pub struct ClassifierSettings {
     /// The ONNX Runtime library.
     pub ort_lib: PathBuf,
     /// Where the network runs.
-    pub provider: Provider,
+    pub provider: ProviderChoice,
+    /// Where ways to run networks are tried and remembered.
+    pub tuning: TuningSettings,
     /// Threads for decoding and for the network.
     pub threads: NonZeroUsize,
     /// Images in a batch at most.
@@ -46,12 +50,18 @@ pub struct ClassifierSettings {
 impl ClassifierSettings {
     /// The defaults for a models' folder and a library.
     #[must_use]
-    pub fn new(models: PathBuf, ort_lib: PathBuf, decoder: DecoderSettings) -> Self {
+    pub fn new(
+        models: PathBuf,
+        ort_lib: PathBuf,
+        decoder: DecoderSettings,
+        tuning: TuningSettings,
+    ) -> Self {
         Self {
             models,
             model: None,
             ort_lib,
-            provider: Provider::default(),
+            provider: ProviderChoice::default(),
+            tuning,
             threads: default_threads(),
             max_batch: crate::settings::DEFAULT_MAX_BATCH,
             image_limits: ImageLimits::default(),
@@ -85,13 +95,16 @@ impl Classifier {
     pub fn load(settings: &ClassifierSettings) -> Result<Self, WorkerError> {
         let catalog = Catalog::open(&settings.models)?;
         let folder = choose(catalog, settings)?;
-        let session = SessionSettings {
-            provider: settings.provider,
+        let environment = environment(&settings.ort_lib)?;
+        let planner = Planner {
+            environment: &environment,
+            library: &settings.ort_lib,
+            choice: settings.provider,
+            tuning: &settings.tuning,
             threads: settings.threads,
             max_batch: settings.max_batch,
         };
-        let environment = environment(&settings.ort_lib)?;
-        let (model, network) = LoadedModel::load(&environment, folder, session)?;
+        let (model, network) = planner.load(folder)?;
         let limits = settings.image_limits.clone();
         let decoder = Decoder::start(&settings.decoder, limits, settings.threads)?;
         Ok(Self { model, network, threads: settings.threads, decoder })

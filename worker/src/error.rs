@@ -8,6 +8,7 @@ use crate::decoder::StartError;
 use crate::model::{Broken, FolderError};
 use crate::runtime::RuntimeError;
 use crate::session::SessionError;
+use crate::tune::TuneError;
 
 /// Why a worker does not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +46,14 @@ pub enum WorkerError {
         model: ModelName,
         /// What is wrong with it.
         source: SessionError,
+    },
+    /// How to run a network cannot be found out.
+    #[error("the model {model}: {source}")]
+    Untuned {
+        /// Whose network it is.
+        model: ModelName,
+        /// What went wrong.
+        source: TuneError,
     },
     /// A network has no sound answer to a sound picture.
     #[error("the model {model} does not classify a test picture: {source}")]

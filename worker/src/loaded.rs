@@ -1,18 +1,17 @@
-//! A model that is ready: its folder, its network and the stages around it.
+//! A model that is ready: its network and the stages around it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use aisle_shared::domain::{
-    Classification, ErrorCode, ImageInfo, ItemError, ModelCard, StageTimings,
-};
+use aisle_shared::domain::{Classification, ImageInfo, ModelCard, StageTimings};
 use ort::environment::Environment;
 
 use crate::error::WorkerError;
 use crate::model::ModelFolder;
+use crate::network::Network;
+use crate::plan::Plan;
 use crate::postprocess::{Postprocessor, Ranking};
 use crate::preprocess::Preprocessor;
-use crate::session::{PRECISION, Session, SessionError, SessionSettings};
+use crate::session::{SessionError, SessionSettings};
 
 /// Everything of a model but its network; shared between threads.
 #[derive(Debug, Clone)]
@@ -23,14 +22,24 @@ pub(crate) struct LoadedModel {
 }
 
 impl LoadedModel {
-    /// Loads a folder's network and warms it up.
+    /// Loads a folder's network as a plan says, and warms it up.
     pub(crate) fn load(
         environment: &Environment,
         folder: ModelFolder,
-        settings: SessionSettings,
+        plan: &Plan,
+        settings: &SessionSettings,
     ) -> Result<(Self, Network), WorkerError> {
-        let session = Session::load(environment, &folder, settings)
-            .map_err(|source| WorkerError::Session { model: folder.name.clone(), source })?;
+        let name = folder.name.clone();
+        let unusable = |source| WorkerError::Session { model: name.clone(), source };
+        let folder = match &plan.variant {
+            None => folder,
+            Some(wanted) => {
+                let variant = folder.variants()?.into_iter().find(|each| each.name == *wanted);
+                let missing = || unusable(SessionError::Variant(wanted.clone()));
+                folder.with(variant.ok_or_else(missing)?)?
+            }
+        };
+        let network = Network::load(environment, &folder, plan, settings).map_err(unusable)?;
         let postprocessor = Postprocessor::new(&folder);
         let preprocessor = Preprocessor::new(&folder.preprocessing);
         let card = ModelCard {
@@ -39,15 +48,15 @@ impl LoadedModel {
             labels: folder.taxonomy.labels().to_vec(),
             input_size: preprocessor.output_size(),
             activation: folder.activation,
-            provider: settings.provider.as_str().to_owned(),
-            precision: PRECISION.to_owned(),
+            provider: plan.provider.as_str().to_owned(),
+            precision: plan.arithmetic().to_owned(),
         };
         let model = Self {
             card: Arc::new(card),
             preprocessor: Arc::new(preprocessor),
             postprocessor: Arc::new(postprocessor),
         };
-        Ok((model, Network { session }))
+        Ok((model, network))
     }
 
     /// The model as it is announced.
@@ -83,51 +92,4 @@ impl LoadedModel {
             timings,
         }
     }
-}
-
-/// A model's network, which belongs to one thread. A failing batch is run
-/// again one by one, so that an image's fault stays its own.
-#[derive(Debug)]
-pub(crate) struct Network {
-    session: Session,
-}
-
-impl Network {
-    pub(crate) fn batch_sizes(&self) -> &[usize] {
-        self.session.batch_sizes()
-    }
-
-    /// The largest batch that this many images fill, at least 1.
-    pub(crate) fn largest_batch(&self, images: usize) -> usize {
-        let sizes = self.batch_sizes();
-        sizes.iter().copied().rfind(|size| *size <= images).unwrap_or(1)
-    }
-
-    /// Each image's logits.
-    pub(crate) fn run(&mut self, images: &[&[f32]]) -> Vec<Result<Vec<f32>, ItemError>> {
-        match self.try_run(images) {
-            Ok(logits) => logits.into_iter().map(Ok).collect(),
-            Err(error) if images.len() <= 1 => {
-                images.iter().map(|_| Err(item_error(&error))).collect()
-            }
-            Err(error) => {
-                tracing::warn!(%error, images = images.len(), "a batch failed and is run one by one");
-                images.iter().map(|image| self.run_one(image)).collect()
-            }
-        }
-    }
-
-    fn run_one(&mut self, image: &[f32]) -> Result<Vec<f32>, ItemError> {
-        let logits = self.try_run(&[image]).map_err(|error| item_error(&error))?;
-        Ok(logits.into_iter().next().unwrap_or_default())
-    }
-
-    fn try_run(&mut self, images: &[&[f32]]) -> Result<Vec<Vec<f32>>, SessionError> {
-        catch_unwind(AssertUnwindSafe(|| self.session.run(images)))
-            .unwrap_or_else(|_| Err(SessionError::Output("the run panicked".to_owned())))
-    }
-}
-
-fn item_error(error: &SessionError) -> ItemError {
-    ItemError::new(ErrorCode::InferenceFailed, format!("the network failed: {error}"))
 }

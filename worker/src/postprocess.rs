@@ -63,7 +63,7 @@ impl Postprocessor {
 }
 
 /// Probabilities: softmax shifted by the largest logit, or sigmoid.
-fn scores(logits: &[f32], activation: Activation, temperature: f32) -> Vec<f32> {
+pub(crate) fn scores(logits: &[f32], activation: Activation, temperature: f32) -> Vec<f32> {
     match activation {
         Activation::Sigmoid => {
             logits.iter().map(|logit| 1.0 / (1.0 + (-logit / temperature).exp())).collect()

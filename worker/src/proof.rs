@@ -9,7 +9,8 @@ use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 
 use crate::decoder::{Decoder, Refusal};
 use crate::error::WorkerError;
-use crate::loaded::{LoadedModel, Network};
+use crate::loaded::LoadedModel;
+use crate::network::Network;
 
 /// The picture's sides in pixels: small, and not those of any network, so
 /// that it has to be resized.

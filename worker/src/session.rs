@@ -5,57 +5,22 @@
 //! because ONNX Runtime pays time and memory for each new shape.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 use ort::environment::Environment;
-use ort::ep::{CUDA, ExecutionProviderDispatch};
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
 use crate::model::ModelFolder;
+use crate::plan::{Plan, Precision, Provider};
 
-/// Where the network runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Provider {
-    /// ONNX Runtime's own CPU provider.
-    #[default]
-    Cpu,
-    /// NVIDIA's GPUs; needs the library of the GPU wheel.
-    Cuda,
-}
-
-impl Provider {
-    /// The name that stands on results.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu",
-            Self::Cuda => "cuda",
-        }
-    }
-
-    /// What ONNX Runtime is asked for. A provider that is named and cannot be
-    /// had is an error: ONNX Runtime would fall back to the CPU in silence.
-    fn dispatches(self) -> Vec<ExecutionProviderDispatch> {
-        match self {
-            Self::Cpu => Vec::new(),
-            // Without TF32, so that `fp32` is what it says.
-            Self::Cuda => vec![CUDA::default().with_tf32(false).build().error_on_failure()],
-        }
-    }
-}
-
-/// The arithmetic that networks run in.
-pub const PRECISION: &str = "fp32";
-
-/// How a session is set up.
-#[derive(Debug, Clone, Copy)]
+/// How a session is set up besides its plan.
+#[derive(Debug, Clone)]
 pub struct SessionSettings {
-    /// Where the network runs.
-    pub provider: Provider,
-    /// Threads that share the work of one run.
-    pub threads: NonZeroUsize,
     /// Images in a batch at most.
     pub max_batch: NonZeroUsize,
+    /// Where TensorRT keeps the engines that it has compiled.
+    pub engines: Option<PathBuf>,
 }
 
 /// Why a network cannot be used.
@@ -64,6 +29,17 @@ pub enum SessionError {
     /// ONNX Runtime refused or failed.
     #[error(transparent)]
     Runtime(#[from] ort::Error),
+    /// The provider does not calculate so here.
+    #[error("the {provider} provider has no {} on this machine", precision.as_str())]
+    Precision {
+        /// The provider.
+        provider: Provider,
+        /// What it was asked for.
+        precision: Precision,
+    },
+    /// The plan names a variant that the folder has not.
+    #[error("there is no variant {0} in the model's folder")]
+    Variant(String),
     /// The network does not take what the preprocessing makes.
     #[error("the network's input does not fit: {0}")]
     Input(String),
@@ -102,12 +78,13 @@ impl Session {
     pub(crate) fn load(
         environment: &Environment,
         folder: &ModelFolder,
-        settings: SessionSettings,
+        plan: &Plan,
+        settings: &SessionSettings,
     ) -> Result<Self, SessionError> {
         let inner = ort::session::Session::builder(environment)?
             .with_optimization_level(GraphOptimizationLevel::All)
             .map_err(ort::Error::from)?
-            .with_intra_threads(settings.threads.get())
+            .with_intra_threads(plan.threads.get())
             .map_err(ort::Error::from)?
             // Spinning between runs takes the processors from the decoders:
             // measured, 11 instead of 6.5 ms of CPU time for each image.
@@ -115,7 +92,7 @@ impl Session {
             .map_err(ort::Error::from)?
             .with_inter_threads(1)
             .map_err(ort::Error::from)?
-            .with_execution_providers(settings.provider.dispatches())
+            .with_execution_providers(plan.dispatches(settings.engines.as_deref())?)
             .map_err(ort::Error::from)?
             .commit_from_file(&folder.network)?;
         let output = folder.preprocessing.output;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use aisle_shared::image_probe::ImageLimits;
 
 use crate::decoder::DecoderSettings;
-use crate::session::Provider;
+use crate::plan::ProviderChoice;
+use crate::tune::TuningSettings;
 
 /// Images in a batch at most, unless set otherwise.
 pub(crate) const DEFAULT_MAX_BATCH: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
@@ -20,7 +21,9 @@ pub struct WorkerSettings {
     /// The ONNX Runtime library.
     pub ort_lib: PathBuf,
     /// Where networks run.
-    pub provider: Provider,
+    pub provider: ProviderChoice,
+    /// Where ways to run networks are tried and remembered.
+    pub tuning: TuningSettings,
     /// Threads for each network's run, and for decoding in all models.
     pub threads: NonZeroUsize,
     /// Images in a batch at most.
@@ -59,11 +62,17 @@ pub struct WorkerSettings {
 impl WorkerSettings {
     /// The defaults for a models' folder and a library.
     #[must_use]
-    pub fn new(models: PathBuf, ort_lib: PathBuf, decoder: DecoderSettings) -> Self {
+    pub fn new(
+        models: PathBuf,
+        ort_lib: PathBuf,
+        decoder: DecoderSettings,
+        tuning: TuningSettings,
+    ) -> Self {
         Self {
             models,
             ort_lib,
-            provider: Provider::default(),
+            provider: ProviderChoice::default(),
+            tuning,
             threads: default_threads(),
             max_batch: DEFAULT_MAX_BATCH,
             batch_wait: Duration::from_millis(2),

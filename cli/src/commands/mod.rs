@@ -7,6 +7,7 @@ mod models;
 mod openapi;
 mod serve;
 mod switch;
+mod tune;
 
 use anyhow::Context;
 
@@ -21,7 +22,11 @@ const ASYNC_THREADS: usize = 2;
 pub(crate) fn run(command: Command) -> anyhow::Result<()> {
     if matches!(
         command,
-        Command::Serve(_) | Command::Api(_) | Command::Worker(_) | Command::Classify(_)
+        Command::Serve(_)
+            | Command::Api(_)
+            | Command::Worker(_)
+            | Command::Classify(_)
+            | Command::Tuner
     ) {
         environment::settle()?;
     }
@@ -31,11 +36,13 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Worker(args) => wait_for(serve::worker(args)),
         Command::Classify(args) => classify::run(args),
         Command::Models(args) => models::run(args),
+        Command::Tune(args) => tune::run(args),
         Command::Keys(command) => wait_for(keys::run(command)),
         Command::Openapi => openapi::run(),
         Command::Health(args) => wait_for(health::run(args)),
         Command::Intake(args) => wait_for(switch::intake(args)),
         Command::Queue(args) => wait_for(switch::queue(args)),
+        Command::Tuner => aisle_worker::tune::run_child().context("the tuner"),
         Command::Decoder => aisle_worker::decoder::run_child().context("the decoder"),
     }
 }

@@ -111,12 +111,22 @@ pub(crate) struct Layer {
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) webhooks: Option<Given>,
 
-    /// Where networks run: `cpu`, or `cuda` with the library of the
+    /// Where networks run: `cpu`; `openvino` with the library of the
+    /// `onnxruntime-openvino` wheel; `cuda` or `tensorrt` with that of the
     /// `onnxruntime-gpu` wheel. A worker that cannot have what is named does
-    /// not start.
+    /// not start. `auto` tries for each model what the library offers and
+    /// takes the fastest that agrees with `cpu`; the choice is remembered in
+    /// the data folder, and `aisle tune` makes it before.
     #[arg(long, env = "AISLE_PROVIDER", value_name = "NAME", hide_short_help = true)]
     #[arg(value_parser = GivenParser, default_value = "cpu")]
     pub(crate) provider: Option<Given>,
+
+    /// What the provider calculates in: `fp32`, `bf16` or `fp16`, where it can.
+    /// Answers are not checked: try `aisle tune` first. Without it, `fp32`;
+    /// with the provider `auto`, what is found out.
+    #[arg(long, env = "AISLE_PRECISION", value_name = "NAME", hide_short_help = true)]
+    #[arg(value_parser = GivenParser)]
+    pub(crate) precision: Option<Given>,
 
     /// Threads that decode and infer, 1 to 1024. Without it, as many as the
     /// processors that this process may use.
@@ -294,7 +304,7 @@ impl Layer {
         }
         stronger_of! {
             listen auth allowed_hosts tls_cert tls_key store redis_shards data models default_model ort_lib blobs secret_key secret_key_file
-            webhooks provider threads max_batch
+            webhooks provider precision threads max_batch
             batch_wait_ms decode_timeout_seconds decode_memory_mib lease_seconds retention_hours max_attempts max_queue_items
             max_tenant_items max_waiting_mib rate_per_minute upload_seconds min_free_mib
             ballast_mib grace_seconds liveness_seconds

@@ -10,7 +10,7 @@ use aisle_shared::disk::Reserve;
 use aisle_shared::domain::ModelName;
 use aisle_shared::store::StoreLimits;
 use aisle_shared::webhook::MasterKey;
-use aisle_worker::Provider;
+use aisle_worker::ProviderChoice;
 use clap::Args;
 use url::Url;
 
@@ -63,7 +63,7 @@ pub(crate) struct Settings {
     pub(crate) secret_key: Option<Vec<MasterKey>>,
     pub(crate) secret_key_file: Option<PathBuf>,
     pub(crate) webhooks: Option<bool>,
-    pub(crate) provider: Provider,
+    pub(crate) provider: ProviderChoice,
     pub(crate) threads: Option<NonZeroUsize>,
     pub(crate) max_batch: NonZeroUsize,
     pub(crate) batch_wait: Duration,
@@ -141,6 +141,7 @@ impl Settings {
         let secret_key_file = read!(secret_key_file, values::existing_file);
         let webhooks = read!(webhooks, values::truth);
         let provider = read!(provider, values::provider);
+        let precision = read!(precision, values::precision);
         let threads = read!(threads, values::within(1..=1024));
         let max_batch = read!(max_batch, values::within(1..=256));
         let batch_wait_ms = read!(batch_wait_ms, values::within(0..=1000));
@@ -177,6 +178,10 @@ impl Settings {
         }
         reader.problems.extend(half_of_tls(layer));
         reader.problems.extend(missing_default(models.as_deref(), default_model.as_ref()));
+        if provider == Some(None) && precision.is_some() {
+            let problem = "precision: with the provider auto, it is found out for each model";
+            reader.problems.push(problem.to_owned());
+        }
         if secret_key.is_some() && secret_key_file.is_some() {
             let problem = "secret_key and secret_key_file: only one of them can be set";
             reader.problems.push(problem.to_owned());
@@ -196,7 +201,9 @@ impl Settings {
             secret_key,
             secret_key_file,
             webhooks,
-            provider: provider?,
+            provider: provider?.map_or(ProviderChoice::Auto, |provider| {
+                ProviderChoice::Named(provider, precision.unwrap_or_default())
+            }),
             threads: threads.and_then(NonZeroUsize::new),
             max_batch: NonZeroUsize::new(max_batch?)?,
             batch_wait: Duration::from_millis(batch_wait_ms?),
@@ -407,6 +414,20 @@ mod tests {
         assert!(both.to_string().contains("only one of them"), "{both}");
         let bad = resolve("secret_key = \"hunter2\"\n", Layer::default()).unwrap_err();
         assert!(!bad.to_string().contains("hunter2"), "{bad}");
+    }
+
+    #[test]
+    fn a_provider_is_named_with_its_precision_or_found_out_with_it() {
+        use aisle_worker::{Precision, Provider};
+
+        let provider = |file| resolve(file, Layer::default()).map(|settings| settings.provider);
+        let named = ProviderChoice::Named(Provider::OpenVino, Precision::Bf16);
+        let text = "provider = \"openvino\"\nprecision = \"bf16\"\n";
+        assert_eq!(provider(text).unwrap(), named);
+        assert_eq!(provider("provider = \"auto\"\n").unwrap(), ProviderChoice::Auto);
+        assert_eq!(provider("").unwrap(), ProviderChoice::default());
+        let both = provider("provider = \"auto\"\nprecision = \"bf16\"\n").unwrap_err();
+        assert!(both.to_string().contains("precision"), "{both}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use aisle_api::Access;
 use aisle_shared::webhook::MasterKey;
-use aisle_worker::Provider;
+use aisle_worker::{Precision, Provider};
 use url::Url;
 
 /// Where jobs are kept.
@@ -112,11 +112,24 @@ pub(super) fn secret_key(text: &str) -> Result<Vec<MasterKey>, String> {
     MasterKey::parse_list(text).map_err(|error| format!("must be one key or more: {error}"))
 }
 
-pub(super) fn provider(text: &str) -> Result<Provider, String> {
+/// `None` is `auto`.
+pub(super) fn provider(text: &str) -> Result<Option<Provider>, String> {
     match text {
-        "cpu" => Ok(Provider::Cpu),
-        "cuda" => Ok(Provider::Cuda),
-        _ => Err("must be cpu or cuda".to_owned()),
+        "auto" => Ok(None),
+        "cpu" => Ok(Some(Provider::Cpu)),
+        "openvino" => Ok(Some(Provider::OpenVino)),
+        "cuda" => Ok(Some(Provider::Cuda)),
+        "tensorrt" => Ok(Some(Provider::TensorRt)),
+        _ => Err("must be cpu, openvino, cuda, tensorrt or auto".to_owned()),
+    }
+}
+
+pub(super) fn precision(text: &str) -> Result<Precision, String> {
+    match text {
+        "fp32" => Ok(Precision::Fp32),
+        "bf16" => Ok(Precision::Bf16),
+        "fp16" => Ok(Precision::Fp16),
+        _ => Err("must be fp32, bf16 or fp16".to_owned()),
     }
 }
 

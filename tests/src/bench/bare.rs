@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use aisle_worker::decoder::{DecoderSettings, Isolation};
+use aisle_worker::tune::TuningSettings;
 use aisle_worker::{Classifier, ClassifierSettings};
 use bytes::Bytes;
 
@@ -49,11 +50,10 @@ impl Bare {
     /// When the network cannot be loaded.
     #[must_use]
     pub fn new(model: PathBuf, networks: usize, threads: usize, at_once: usize) -> Self {
-        let mut settings = ClassifierSettings::new(
-            model,
-            runtime_library(),
-            DecoderSettings::new(Isolation::Here),
-        );
+        let decoder = DecoderSettings::new(Isolation::Here);
+        // The CPU provider is the default, so nothing is tried or remembered.
+        let tuning = TuningSettings::here(std::env::temp_dir());
+        let mut settings = ClassifierSettings::new(model, runtime_library(), decoder, tuning);
         settings.threads = NonZeroUsize::new(threads).expect("a thread");
         let load = |_| Classifier::load(&settings).expect("a network");
         let name = format!("networks × threads: {networks} × {threads}, {at_once} at once");

@@ -13,6 +13,7 @@ use aisle_tests::harness::{Backend, Harness};
 use aisle_tests::pictures::{Colour, picture};
 use aisle_tests::{places, tiny_model, wait};
 use aisle_worker::decoder::Program;
+use aisle_worker::tune::TuningSettings;
 use aisle_worker::{Worker, WorkerSettings};
 use image::ImageFormat;
 use tokio_util::sync::CancellationToken;
@@ -38,7 +39,8 @@ async fn a_worker_without_decoders_is_not_ready_and_claims_nothing_until_it_has_
     let (children, shell) = (folder.path().join("children"), folder.path().join("shell"));
     std::os::unix::fs::symlink("/bin/sh", &shell).unwrap();
     let decoder = settings(Program { path: shell.clone(), ..noted(&children) });
-    let defaults = WorkerSettings::new(models, places::runtime_library(), decoder);
+    let tuning = TuningSettings::here(folder.path().join("tuning"));
+    let defaults = WorkerSettings::new(models, places::runtime_library(), decoder, tuning);
     let one = NonZeroUsize::MIN;
     let worker = Worker::load(WorkerSettings { threads: one, ..defaults }).unwrap();
     let vitals = worker.vitals();

@@ -39,19 +39,27 @@ fn agrees_with_python(model: &str) {
             .arg(models.join(model))
             .args(&photographs),
     );
-    let actual = answers(
-        Command::new(binary())
-            .args(["classify", "--json", "--model", model, "--top-k", "5", "--models"])
-            .arg(&models)
-            .args(&photographs)
-            .current_dir(repository()),
-    );
-
     assert_eq!(expected.len(), PHOTOGRAPHS);
-    assert_eq!(actual.len(), PHOTOGRAPHS);
+    // Whatever `auto` chooses on this machine keeps the same bounds.
+    for provider in ["cpu", "auto"] {
+        let actual = answers(
+            Command::new(binary())
+                .args(["classify", "--json", "--model", model, "--top-k", "5", "--models"])
+                .arg(&models)
+                .args(["--provider", provider, "--data"])
+                .arg(folder.path().join("data"))
+                .args(&photographs)
+                .current_dir(repository()),
+        );
+        assert_eq!(actual.len(), PHOTOGRAPHS);
+        agree(&format!("{model} on {provider}"), &expected, &actual);
+    }
+}
+
+fn agree(model: &str, expected: &Answers, actual: &Answers) {
     let mut equal = 0;
     let mut largest = 0.0_f64;
-    for (path, reference) in &expected {
+    for (path, reference) in expected {
         let ours = &actual[path];
         equal += usize::from(ours[0].0 == reference[0].0);
         let scores: HashMap<&str, f64> =

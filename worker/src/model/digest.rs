@@ -19,11 +19,24 @@ pub(super) fn digest(folder: &Path, files: &[PathBuf]) -> Result<String, FolderE
     for file in files {
         add(&mut hasher, folder, file).map_err(|source| FolderError::unreadable(file, source))?;
     }
+    Ok(text(hasher))
+}
+
+/// One digest of several.
+pub(super) fn combined(digests: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for digest in digests {
+        hasher.update(digest.as_bytes());
+    }
+    text(hasher)
+}
+
+fn text(hasher: Sha256) -> String {
     let mut text = String::from("sha256:");
     for byte in hasher.finalize() {
         text.push_str(&format!("{byte:02x}"));
     }
-    Ok(text)
+    text
 }
 
 fn add(hasher: &mut Sha256, folder: &Path, file: &Path) -> io::Result<()> {

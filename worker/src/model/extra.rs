@@ -3,12 +3,30 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::KeyProblem;
 
 /// The separator that makes a label a category path.
 const PATH_SEPARATOR: &str = " > ";
+
+/// How far another provider's, precision's or variant's answers may be from
+/// those of the CPU provider in single precision.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tolerance {
+    /// A score's difference at most, from 0 to 1.
+    pub score: f32,
+    /// The share of images, from 0 to 1, whose best label is the same at least.
+    pub top_1: f32,
+}
+
+impl Default for Tolerance {
+    /// What the service promises of its answers beside Python's.
+    fn default() -> Self {
+        Self { score: 0.02, top_1: 0.99 }
+    }
+}
 
 /// `aisle.json`.
 #[derive(Debug, Clone, Deserialize)]
@@ -24,6 +42,8 @@ pub(super) struct Extra {
     pub(super) temperature: f32,
     /// The network's output that holds the logits.
     pub(super) logits: Option<String>,
+    /// How far faster ways to run the network may be from it.
+    pub(super) tolerance: Tolerance,
 }
 
 impl Default for Extra {
@@ -33,6 +53,7 @@ impl Default for Extra {
             paths: BTreeMap::new(),
             temperature: 1.0,
             logits: None,
+            tolerance: Tolerance::default(),
         }
     }
 }
@@ -44,6 +65,10 @@ impl Extra {
         }
         if self.path_separator.as_deref() == Some("") {
             return Err(KeyProblem::new("path_separator", "must not be empty"));
+        }
+        let Tolerance { score, top_1 } = self.tolerance;
+        if ![score, top_1].iter().all(|share| (0.0..=1.0).contains(share)) {
+            return Err(KeyProblem::new("tolerance", "score and top_1 must be from 0 to 1"));
         }
         for (id, path) in &self.paths {
             if *id >= labels {
@@ -81,6 +106,7 @@ mod tests {
         for (json, key) in [
             (r#"{"temperature":0}"#, "temperature"),
             (r#"{"path_separator":""}"#, "path_separator"),
+            (r#"{"tolerance":{"score":2}}"#, "tolerance"),
             (r#"{"paths":{"7":["a"]}}"#, "paths"),
             (r#"{"paths":{"0":["a",""]}}"#, "paths"),
         ] {

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::config::RawConfig;
 use super::digest::{digest, network_files};
 use super::error::{FolderError, KeyProblem};
-use super::extra::Extra;
+use super::extra::{Extra, Tolerance};
 use super::preprocessor::{Preprocessing, RawPreprocessor};
 use super::taxonomy::Taxonomy;
 use super::timm::TimmReader;
@@ -39,6 +39,8 @@ pub struct ModelFolder {
     pub temperature: f32,
     /// The network's output that holds the logits, where the folder says so.
     pub logits: Option<String>,
+    /// How far faster ways to run the network may be from it.
+    pub tolerance: Tolerance,
     /// What is done to an image first.
     pub preprocessing: Preprocessing,
 }
@@ -89,6 +91,7 @@ impl ModelFolder {
             activation,
             temperature: extra.temperature,
             logits: extra.logits,
+            tolerance: extra.tolerance,
             preprocessing: preprocessing(path, &config, &config_file)?,
             network,
         })

@@ -12,9 +12,11 @@ mod processors;
 mod size;
 mod taxonomy;
 mod timm;
+mod variants;
 
 pub use catalog::{Broken, Catalog};
 pub use error::FolderError;
+pub use extra::Tolerance;
 pub use folder::ModelFolder;
 pub use preprocessor::{
     ChannelOrder, Crop, CropRounding, Normalize, Preprocessing, Rescale, Resize,

@@ -14,7 +14,7 @@ use super::ending::Ended;
 use super::metrics::Metrics;
 use super::prepare::Prepared;
 use super::work::{Expected, Work};
-use crate::loaded::Network;
+use crate::network::Network;
 
 /// The network's thread.
 pub(super) struct NetworkThread {

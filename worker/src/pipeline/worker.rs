@@ -31,12 +31,13 @@ use super::record::Recorder;
 use super::work::Expected;
 use crate::decoder::Decoder;
 use crate::error::WorkerError;
-use crate::loaded::{LoadedModel, Network};
+use crate::loaded::LoadedModel;
 use crate::model::Catalog;
+use crate::network::Network;
 use crate::proof::prove;
 use crate::runtime::environment;
-use crate::session::SessionSettings;
 use crate::settings::WorkerSettings;
+use crate::tune::Planner;
 
 /// Endings that wait for the recorder at most.
 const RECORD_QUEUE: usize = 256;
@@ -85,14 +86,17 @@ impl Worker {
         let environment = environment(&settings.ort_lib)?;
         let limits = settings.image_limits.clone();
         let decoder = Decoder::start(&settings.decoder, limits, settings.threads)?;
-        let session = SessionSettings {
-            provider: settings.provider,
+        let planner = Planner {
+            environment: &environment,
+            library: &settings.ort_lib,
+            choice: settings.provider,
+            tuning: &settings.tuning,
             threads: settings.threads,
             max_batch: settings.max_batch,
         };
         let mut models = Vec::with_capacity(catalog.models.len());
         for folder in catalog.models {
-            let (model, mut network) = LoadedModel::load(&environment, folder, session)?;
+            let (model, mut network) = planner.load(folder)?;
             prove(&model, &mut network, &decoder)?;
             models.push((model, network));
         }

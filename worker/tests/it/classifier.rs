@@ -2,6 +2,7 @@ use std::path::Path;
 
 use aisle_shared::domain::ErrorCode;
 use aisle_worker::decoder::{DecoderSettings, Isolation};
+use aisle_worker::tune::TuningSettings;
 use aisle_worker::{Classifier, ClassifierSettings, WorkerError};
 use bytes::Bytes;
 
@@ -13,7 +14,8 @@ fn classifier(real: &Real, model: &str) -> Classifier {
 
 fn settings(real: &Real, models: &Path) -> ClassifierSettings {
     let decoder = DecoderSettings::new(Isolation::Here);
-    ClassifierSettings::new(models.to_owned(), real.library.clone(), decoder)
+    let tuning = TuningSettings::here(std::env::temp_dir().join("aisle-no-tuning"));
+    ClassifierSettings::new(models.to_owned(), real.library.clone(), decoder, tuning)
 }
 
 /// Best label and score, by `tests/python/reference.py`.

@@ -10,3 +10,5 @@ mod pipeline;
 mod real;
 #[cfg(test)]
 mod shop;
+#[cfg(test)]
+mod tuning;

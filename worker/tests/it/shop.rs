@@ -13,6 +13,7 @@ use aisle_shared::domain::{
 use aisle_shared::fetch::{FetchPolicy, Fetcher};
 use aisle_shared::store::{Found, SqliteOptions, SqliteStore, Store, StoreLimits, submit};
 use aisle_worker::decoder::{DecoderSettings, Isolation};
+use aisle_worker::tune::TuningSettings;
 use aisle_worker::{Worker, WorkerError, WorkerSettings};
 use bytes::Bytes;
 use tempfile::TempDir;
@@ -29,7 +30,7 @@ pub(crate) struct Shop {
     pub(crate) real: Real,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) blobs: Arc<dyn BlobStore>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// What a caller sends.
@@ -60,7 +61,7 @@ impl Shop {
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(options).unwrap());
         let blobs: Arc<dyn BlobStore> =
             Arc::new(FileBlobs::open(folder.path().join("blobs")).unwrap());
-        Some(Self { real, store, blobs, _folder: folder })
+        Some(Self { real, store, blobs, folder })
     }
 
     pub(crate) async fn submit(&self, sent: Vec<Sent>) -> JobId {
@@ -100,6 +101,7 @@ impl Shop {
             self.real.models.join(MODEL),
             self.real.library.clone(),
             DecoderSettings::new(Isolation::Here),
+            TuningSettings::here(self.folder.path().join("tuning")),
         );
         let worker = Worker::load(settings).unwrap();
         let stop = CancellationToken::new();

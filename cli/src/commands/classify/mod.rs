@@ -40,6 +40,7 @@ pub(crate) fn run(args: ClassifyArgs) -> anyhow::Result<()> {
             settings.models_folder()?,
             settings.ort_lib()?,
             settings.decoder(),
+            settings.tuning(),
         )
     })?;
     let form = if args.json { report::as_json } else { report::as_text };

@@ -97,6 +97,7 @@ impl Settings {
             self.models_folder()?,
             self.ort_lib()?,
             self.decoder(),
+            self.tuning(),
         );
         Ok(aisle_worker::WorkerSettings {
             provider: self.provider,
