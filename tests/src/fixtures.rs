@@ -42,7 +42,7 @@ pub fn job() -> NewJob {
         weight: 1,
         model: model("shoes"),
         priority: Priority::Normal,
-        options: JobOptions { top_k: 5 },
+        options: JobOptions { top_k: 5, cache: true },
         metadata: Map::new(),
         max_attempts: 3,
         retention: RETENTION,
@@ -88,6 +88,7 @@ pub fn answer(label: &str) -> ItemOutcome {
         provider: "cpu".to_owned(),
         precision: "fp32".to_owned(),
         batch_size: 1,
+        cached: false,
         image: ImageInfo {
             media_type: Cow::Borrowed("image/jpeg"),
             width: 640,

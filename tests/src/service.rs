@@ -139,6 +139,8 @@ impl Service {
             // What else lies on the disk is no matter of the tests.
             ("AISLE_MIN_FREE_MIB", "0".to_owned()),
             ("AISLE_BALLAST_MIB", "0".to_owned()),
+            // Tests send few pictures, many times, and want each worked on.
+            ("AISLE_CACHE_MAX_ENTRIES", "0".to_owned()),
         ];
         environment.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
         Self {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use aisle_shared::domain::{Classification, ImageInfo, ModelCard, StageTimings};
 use ort::environment::Environment;
+use sha2::{Digest, Sha256};
 
 use crate::error::WorkerError;
 use crate::model::ModelFolder;
@@ -19,6 +20,7 @@ pub(crate) struct LoadedModel {
     card: Arc<ModelCard>,
     preprocessor: Arc<Preprocessor>,
     postprocessor: Arc<Postprocessor>,
+    answer_digest: [u8; 32],
 }
 
 impl LoadedModel {
@@ -51,10 +53,12 @@ impl LoadedModel {
             provider: plan.provider.as_str().to_owned(),
             precision: plan.arithmetic().to_owned(),
         };
+        let answer_digest = answer_digest(&card);
         let model = Self {
             card: Arc::new(card),
             preprocessor: Arc::new(preprocessor),
             postprocessor: Arc::new(postprocessor),
+            answer_digest,
         };
         Ok((model, network))
     }
@@ -70,6 +74,12 @@ impl LoadedModel {
 
     pub(crate) fn postprocessor(&self) -> &Postprocessor {
         &self.postprocessor
+    }
+
+    /// A digest of all that its answers depend on, but for the image: an answer
+    /// that was kept under another is never given.
+    pub(crate) const fn answer_digest(&self) -> &[u8; 32] {
+        &self.answer_digest
     }
 
     /// An item's answer.
@@ -88,8 +98,23 @@ impl LoadedModel {
             provider: self.card.provider.clone(),
             precision: self.card.precision.clone(),
             batch_size,
+            cached: false,
             image,
             timings,
         }
     }
+}
+
+/// The model's files, what runs its network and how, the library and this
+/// program, whose releases may decode or resize a pixel otherwise.
+fn answer_digest(card: &ModelCard) -> [u8; 32] {
+    let ModelCard { version, provider, precision, .. } = card;
+    let parts =
+        [env!("CARGO_PKG_VERSION"), ort::info(), version.as_str(), provider.as_str(), precision];
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part);
+        hasher.update([0]);
+    }
+    hasher.finalize().into()
 }

@@ -4,6 +4,7 @@
 use std::cmp::Ordering;
 
 use aisle_shared::domain::{Activation, ErrorCode, ItemError, Prediction};
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Level, ModelFolder, Taxonomy};
 
@@ -24,6 +25,18 @@ pub struct Ranking {
     pub levels: Vec<Vec<Prediction>>,
 }
 
+/// A category by its place among its kind, with its score.
+pub(crate) type Ranked = (u32, f32);
+
+/// The best categories of one image by their places, without their names: what
+/// is kept of an answer. Its beginnings are the answers to smaller questions.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(crate) struct Order {
+    pub(crate) leaves: Vec<Ranked>,
+    /// At each level above the leaves, root first.
+    pub(crate) levels: Vec<Vec<Ranked>>,
+}
+
 impl Postprocessor {
     /// The postprocessing that a model folder describes.
     #[must_use]
@@ -40,25 +53,56 @@ impl Postprocessor {
     /// # Errors
     /// `inference_failed` when a logit is no number.
     pub fn rank(&self, logits: &[f32], top_k: u32) -> Result<Ranking, ItemError> {
+        Ok(self.name(&self.order(logits, top_k)?, top_k))
+    }
+
+    /// The places of the best `depth` categories for one image's logits.
+    ///
+    /// # Errors
+    /// `inference_failed` when a logit is no number.
+    pub(crate) fn order(&self, logits: &[f32], depth: u32) -> Result<Order, ItemError> {
         if logits.iter().any(|logit| logit.is_nan()) {
             let detail = "the network answered with something that is no number";
             return Err(ItemError::new(ErrorCode::InferenceFailed, detail));
         }
         let scores = scores(logits, self.activation, self.temperature);
-        let top_k = usize::try_from(top_k).unwrap_or(usize::MAX);
-        let names = self.taxonomy.labels().iter().zip(self.taxonomy.paths());
-        let names: Vec<(&String, &Vec<String>)> = names.collect();
         let levels = self.taxonomy.levels().iter();
-        Ok(Ranking {
-            predictions: best(&scores, top_k, |place| names.get(place).copied()),
+        Ok(Order {
+            leaves: best(&scores, depth),
             levels: levels
-                .map(|level| {
-                    let scores = rolled_up(&scores, level, self.activation);
-                    let name = |place| level.categories.get(place).map(|(l, p)| (l, p));
-                    best(&scores, top_k, name)
-                })
+                .map(|level| best(&rolled_up(&scores, level, self.activation), depth))
                 .collect(),
         })
+    }
+
+    /// The best `top_k` of an order, with their names.
+    pub(crate) fn name(&self, order: &Order, top_k: u32) -> Ranking {
+        let top_k = usize::try_from(top_k).unwrap_or(usize::MAX);
+        let (labels, paths) = (self.taxonomy.labels(), self.taxonomy.paths());
+        let levels = self.taxonomy.levels().iter().zip(&order.levels);
+        Ranking {
+            predictions: named(&order.leaves, top_k, |place| {
+                Some((labels.get(place)?, paths.get(place)?))
+            }),
+            levels: levels
+                .map(|(level, order)| {
+                    named(order, top_k, |place| level.categories.get(place).map(|(l, p)| (l, p)))
+                })
+                .collect(),
+        }
+    }
+
+    /// Whether an order that was kept holds the best `top_k` of this model.
+    pub(crate) fn fits(&self, order: &Order, top_k: u32) -> bool {
+        let levels = self.taxonomy.levels();
+        let wanted = usize::try_from(top_k).unwrap_or(usize::MAX);
+        let deep = |order: &[Ranked], there: usize| {
+            let known = |(place, _): &Ranked| usize::try_from(*place).is_ok_and(|at| at < there);
+            order.len() >= wanted.min(there) && order.iter().all(known)
+        };
+        deep(&order.leaves, self.taxonomy.labels().len())
+            && order.levels.len() == levels.len()
+            && levels.iter().zip(&order.levels).all(|(l, order)| deep(order, l.categories.len()))
     }
 }
 
@@ -94,28 +138,30 @@ fn rolled_up(scores: &[f32], level: &Level, activation: Activation) -> Vec<f32> 
     rolled
 }
 
-/// The best `top_k` by score, ties by place, without sorting the rest.
-fn best<'a>(
-    scores: &[f32],
-    top_k: usize,
-    name: impl Fn(usize) -> Option<(&'a String, &'a Vec<String>)>,
-) -> Vec<Prediction> {
-    let mut ranked: Vec<(usize, f32)> = scores.iter().copied().enumerate().collect();
-    let by_rank = |a: &(usize, f32), b: &(usize, f32)| -> Ordering {
-        b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
-    };
-    if top_k < ranked.len() {
-        ranked.select_nth_unstable_by(top_k, by_rank);
-        ranked.truncate(top_k);
+/// The best `depth` by score, ties by place, without sorting the rest.
+fn best(scores: &[f32], depth: u32) -> Vec<Ranked> {
+    let depth = usize::try_from(depth).unwrap_or(usize::MAX);
+    let mut ranked: Vec<Ranked> = (0..).zip(scores.iter().copied()).collect();
+    let by_rank = |a: &Ranked, b: &Ranked| -> Ordering { b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)) };
+    if depth < ranked.len() {
+        ranked.select_nth_unstable_by(depth, by_rank);
+        ranked.truncate(depth);
     }
     ranked.sort_unstable_by(by_rank);
     ranked
-        .into_iter()
-        .filter_map(|(place, score)| {
-            let (label, path) = name(place)?;
-            Some(Prediction { label: label.clone(), path: path.clone(), score })
-        })
-        .collect()
+}
+
+/// The first `top_k` of them by their names.
+fn named<'a>(
+    ranked: &[Ranked],
+    top_k: usize,
+    name: impl Fn(usize) -> Option<(&'a String, &'a Vec<String>)>,
+) -> Vec<Prediction> {
+    let named = ranked.iter().take(top_k).filter_map(|(place, score)| {
+        let (label, path) = name(usize::try_from(*place).ok()?)?;
+        Some(Prediction { label: label.clone(), path: path.clone(), score: *score })
+    });
+    named.collect()
 }
 
 #[cfg(test)]
@@ -126,11 +172,8 @@ mod tests {
         a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6)
     }
 
-    fn names(scores: &[f32], top_k: usize) -> Vec<String> {
-        let labels: Vec<String> = (0..scores.len()).map(|place| place.to_string()).collect();
-        let path = vec![];
-        let predictions = best(scores, top_k, |place| Some((&labels[place], &path)));
-        predictions.into_iter().map(|prediction| prediction.label).collect()
+    fn places(scores: &[f32], depth: u32) -> Vec<u32> {
+        best(scores, depth).into_iter().map(|(place, _)| place).collect()
     }
 
     #[test]
@@ -162,8 +205,17 @@ mod tests {
 
     #[test]
     fn the_best_come_first_and_ties_keep_their_order() {
-        assert_eq!(names(&[0.1, 0.4, 0.2, 0.4, 0.0], 3), ["1", "3", "2"]);
-        assert_eq!(names(&[0.1, 0.4], 9), ["1", "0"]);
+        assert_eq!(places(&[0.1, 0.4, 0.2, 0.4, 0.0], 3), [1, 3, 2]);
+        assert_eq!(places(&[0.1, 0.4], 9), [1, 0]);
+    }
+
+    #[test]
+    fn a_smaller_question_is_answered_by_the_beginning_of_a_larger_answer() {
+        let scores: Vec<f32> = (0_u16..500).map(|n| f32::from(n * 37 % 100)).collect();
+        let whole = best(&scores, 500);
+        for depth in [1, 2, 16, 99, 499] {
+            assert_eq!(best(&scores, depth), whole[..depth as usize]);
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use aisle_shared::image_probe::ImageLimits;
+use aisle_shared::store::CacheLimits;
 
 use crate::decoder::DecoderSettings;
 use crate::plan::ProviderChoice;
@@ -57,6 +58,9 @@ pub struct WorkerSettings {
     pub image_limits: ImageLimits,
     /// How images are decoded.
     pub decoder: DecoderSettings,
+    /// How many answers are kept for pictures that come again, and how long;
+    /// `None` where each picture is classified anew.
+    pub cache: Option<CacheLimits>,
 }
 
 impl WorkerSettings {
@@ -87,6 +91,7 @@ impl WorkerSettings {
             backoff: Backoff::default(),
             image_limits: ImageLimits::default(),
             decoder,
+            cache: None,
         }
     }
 }

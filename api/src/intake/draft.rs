@@ -199,7 +199,10 @@ async fn new_job(
         weight: caller.weight(),
         model: model.name.clone(),
         priority: options.priority.unwrap_or_default(),
-        options: JobOptions { top_k: choose_top_k(options.top_k, model)? },
+        options: JobOptions {
+            top_k: choose_top_k(options.top_k, model)?,
+            cache: options.cache.unwrap_or(true),
+        },
         metadata: options.metadata.unwrap_or_default(),
         max_attempts: settings.max_attempts,
         retention: settings.retention,

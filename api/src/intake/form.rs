@@ -36,6 +36,7 @@ impl PartialSchema for MultipartJob {
             .property("top_k", top_k())
             .property("priority", priority())
             .property("metadata", metadata())
+            .property("cache", cache())
             .property("webhook_url", webhook_url())
             .additional_properties(Some(AdditionalProperties::FreeForm(false)))
             .into()
@@ -95,6 +96,16 @@ fn priority() -> ObjectBuilder {
         .enum_values(Some(Priority::ALL.map(Priority::as_str)))
         .description(Some("Which jobs go first."))
         .default(Some(json!(Priority::default().as_str())))
+}
+
+fn cache() -> ObjectBuilder {
+    text()
+        .enum_values(Some(["", "true", "false"]))
+        .description(Some(
+            "`false` to have each image classified anew, and no answer kept. Without it `true`: \
+             the answer to a picture that was sent before may be the one it got then.",
+        ))
+        .examples([json!("")])
 }
 
 fn webhook_url() -> ObjectBuilder {

@@ -46,6 +46,10 @@ pub(crate) struct JsonJob {
     /// Your own words, at most 16 KiB, returned as they came.
     #[schema(value_type = Option<Object>)]
     metadata: Option<Box<RawValue>>,
+    /// `false` to have each image classified anew, and no answer kept.
+    /// Without it `true`: the answer to a picture that was sent before may be
+    /// the one it got then.
+    cache: Option<bool>,
     /// Who is to be told of the job's end, beside the registered endpoints.
     webhook: Option<JsonWebhook>,
 }
@@ -103,7 +107,7 @@ impl PartialSchema for JsonImage {
 
 /// Fills a draft from a JSON document.
 pub(crate) async fn read(body: Bytes, draft: &mut Draft<'_>) -> Result<(), Problem> {
-    let JsonJob { images, model, top_k, priority, metadata, webhook } = parse(&body)?;
+    let JsonJob { images, model, top_k, priority, metadata, cache, webhook } = parse(&body)?;
     // The document is as large as the images in it: it need not stay.
     drop(body);
     // As text until here: a value takes many times the memory of its text.
@@ -112,7 +116,7 @@ pub(crate) async fn read(body: Bytes, draft: &mut Draft<'_>) -> Result<(), Probl
     let priority = priority.map(Priority::from);
     let webhook = webhook.map(|webhook| draft.callback(&webhook.url, "#/webhook/url"));
     let webhook = webhook.transpose()?;
-    draft.options = Options { model, top_k, priority, metadata, webhook };
+    draft.options = Options { model, top_k, priority, metadata, cache, webhook };
     for (index, image) in images.into_iter().enumerate() {
         match image {
             JsonImage::Url(url) if url.chars().count() > MAX_URL_CHARS => {

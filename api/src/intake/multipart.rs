@@ -60,6 +60,7 @@ enum Part {
     TopK,
     Priority,
     Metadata,
+    Cache,
     Webhook,
 }
 
@@ -72,12 +73,13 @@ impl Part {
             "top_k" => Ok(Self::TopK),
             "priority" => Ok(Self::Priority),
             "metadata" => Ok(Self::Metadata),
+            "cache" => Ok(Self::Cache),
             "webhook_url" => Ok(Self::Webhook),
             other => {
                 let name: String = other.chars().take(50).collect();
                 let detail = format!(
                     "There is no part {name:?}; there are image, url, model, top_k, priority, \
-                     metadata and webhook_url."
+                     metadata, cache and webhook_url."
                 );
                 Err(Problem::new(Code::InvalidRequest, detail))
             }
@@ -92,6 +94,7 @@ impl Part {
             Self::TopK => "top_k",
             Self::Priority => "priority",
             Self::Metadata => "metadata",
+            Self::Cache => "cache",
             Self::Webhook => "webhook_url",
         }
     }
@@ -104,6 +107,7 @@ impl Part {
             | Self::TopK
             | Self::Priority
             | Self::Metadata
+            | Self::Cache
             | Self::Webhook => MAX_FIELD_BYTES,
         }
     }
@@ -116,6 +120,7 @@ impl Part {
             | Self::TopK
             | Self::Priority
             | Self::Metadata
+            | Self::Cache
             | Self::Webhook => self.wrong(format!("more than {most} bytes")),
         }
     }
@@ -146,6 +151,7 @@ impl Part {
             Self::TopK => self.once(&mut options.top_k, parsed(&text)),
             Self::Priority => self.once(&mut options.priority, priority(&text)),
             Self::Metadata => self.once(&mut options.metadata, parse_metadata(&text)),
+            Self::Cache => self.once(&mut options.cache, parsed(&text)),
         }
     }
 

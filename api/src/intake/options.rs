@@ -26,6 +26,10 @@ pub(crate) struct Options {
     pub(crate) priority: Option<Priority>,
     /// The caller's own words.
     pub(crate) metadata: Option<Map<String, Value>>,
+    /// Whether answers may come from the cache. Left out of the fingerprint
+    /// where it is not chosen, as it was before there was a choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cache: Option<bool>,
     /// Who is to be told of the job's end.
     pub(crate) webhook: Option<Callback>,
 }
@@ -49,6 +53,11 @@ pub(crate) struct SubmitQuery {
     /// A JSON object of your own words, at most 16 KiB, returned as it came.
     #[param(nullable = false)]
     metadata: Option<String>,
+    /// `false` to have each image classified anew, and no answer kept.
+    /// Without it `true`: the answer to a picture that was sent before may be
+    /// the one it got then.
+    #[param(nullable = false)]
+    cache: Option<bool>,
     /// Where to post when the job has ended: https, at a public address.
     #[param(format = Uri, max_length = 2_048, nullable = false)]
     webhook_url: Option<String>,
@@ -73,6 +82,7 @@ impl SubmitQuery {
             top_k: self.top_k,
             priority: self.priority.map(Priority::from),
             metadata,
+            cache: self.cache,
         })
     }
 }
@@ -85,6 +95,7 @@ impl Options {
             top_k: either("top_k", self.top_k, query.top_k)?,
             priority: either("priority", self.priority, query.priority)?,
             metadata: either("metadata", self.metadata, query.metadata)?,
+            cache: either("cache", self.cache, query.cache)?,
             webhook: either("webhook_url", self.webhook, query.webhook)?,
         })
     }

@@ -29,7 +29,10 @@ pub(crate) struct ItemResult {
     /// The arithmetic that it ran in, such as `fp32`.
     #[schema(required)]
     precision: Option<String>,
-    /// Images that shared the network's run.
+    /// Whether the image was not classified anew: the same picture had been
+    /// answered before, or was being answered.
+    cached: bool,
+    /// Images that shared the network's run; null where it did not run.
     #[schema(required)]
     batch_size: Option<u32>,
     /// The image itself.
@@ -117,6 +120,7 @@ impl ItemResult {
             model_version: None,
             provider: None,
             precision: None,
+            cached: false,
             batch_size: None,
             image: None,
             timings: None,
@@ -137,7 +141,8 @@ impl ItemResult {
             model_version: Some(found.model_version),
             provider: Some(found.provider),
             precision: Some(found.precision),
-            batch_size: Some(found.batch_size),
+            cached: found.cached,
+            batch_size: (!found.cached).then_some(found.batch_size),
             image: Some(found.image.into()),
             timings: Some(found.timings.into()),
         }

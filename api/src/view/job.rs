@@ -23,6 +23,8 @@ pub(crate) struct Job {
     /// Predictions for each image.
     #[schema(minimum = 1, example = 5)]
     top_k: u32,
+    /// Whether answers may come from the cache and be kept there.
+    cache: bool,
     /// The caller's own words, as they came.
     #[schema(value_type = Object, example = json!({"sku": "A-1001"}))]
     metadata: Map<String, Value>,
@@ -67,6 +69,8 @@ struct ItemCounts {
     failed: u32,
     /// Images canceled before they ended otherwise.
     canceled: u32,
+    /// Images with predictions that were not classified anew.
+    cached: u32,
 }
 
 /// A receiver of one job's end.
@@ -116,6 +120,7 @@ impl Job {
             model: job.model.into(),
             priority: job.priority.into(),
             top_k: job.options.top_k,
+            cache: job.options.cache,
             metadata: job.metadata,
             created_at: job.created_at.rfc3339(),
             started_at: job.started_at.map(Timestamp::rfc3339),
@@ -124,7 +129,7 @@ impl Job {
             webhook: job.callback.map(|callback| JobWebhook { url: callback.url }),
             cancel_requested: job.cancel_requested,
             next_results: (results.end < job.items.total).then_some(results.end),
-            items: job.items.into(),
+            items: ItemCounts::new(job.items, job.cached),
             results: results.items.into_iter().map(ItemResult::from).collect(),
             urls: JobUrls {
                 cancel: format!("{this}/cancel"),
@@ -135,10 +140,10 @@ impl Job {
     }
 }
 
-impl From<domain::ItemCounts> for ItemCounts {
-    fn from(counts: domain::ItemCounts) -> Self {
+impl ItemCounts {
+    fn new(counts: domain::ItemCounts, cached: u32) -> Self {
         let domain::ItemCounts { total, succeeded, failed, canceled } = counts;
-        Self { total, succeeded, failed, canceled }
+        Self { total, succeeded, failed, canceled, cached }
     }
 }
 
@@ -153,10 +158,11 @@ mod tests {
             tenant: TenantId::default_tenant(),
             model: "flowers".parse().unwrap(),
             priority: domain::Priority::Normal,
-            options: JobOptions { top_k: 3 },
+            options: JobOptions { top_k: 3, cache: true },
             metadata: Map::new(),
             status: domain::JobStatus::Queued,
             items: Counts { total, ..Counts::default() },
+            cached: 0,
             created_at: Timestamp(0),
             started_at: None,
             completed_at: None,

@@ -22,7 +22,10 @@ async fn a_job_shows_each_image_as_it_ends() {
     let seen = answer.json();
     assert_eq!(seen["status"], "processing");
     assert_eq!(answer.header("retry-after"), Some("1"));
-    assert_eq!(seen["items"], json!({"total": 3, "succeeded": 1, "failed": 1, "canceled": 0}));
+    assert_eq!(
+        seen["items"],
+        json!({"total": 3, "succeeded": 1, "failed": 1, "canceled": 0, "cached": 0})
+    );
     assert_eq!(seen["results"][0]["status"], "succeeded");
     assert_eq!(seen["results"][1]["error"]["code"], "truncated");
     assert_eq!(seen["results"].as_array().unwrap().len(), 2);

@@ -220,6 +220,7 @@ pub(crate) fn classified(_: u32) -> ItemOutcome {
         provider: "cpu".to_owned(),
         precision: "fp32".to_owned(),
         batch_size: 1,
+        cached: false,
         image: ImageInfo { media_type: Cow::Borrowed("image/png"), width: 2, height: 2, bytes: 70 },
         timings: StageTimings::default(),
     }))

@@ -33,7 +33,10 @@ async fn a_form_with_several_files_is_one_job_in_the_order_of_its_parts() {
     assert_eq!(job["top_k"], 3);
     assert_eq!(job["priority"], "bulk");
     assert_eq!(job["metadata"], json!({"sku": "A-1", "ask": [1, 2]}));
-    assert_eq!(job["items"], json!({"total": 3, "succeeded": 0, "failed": 0, "canceled": 0}));
+    assert_eq!(
+        job["items"],
+        json!({"total": 3, "succeeded": 0, "failed": 0, "canceled": 0, "cached": 0})
+    );
     assert_eq!(answer.header("location"), job["urls"]["self"].as_str());
     assert_eq!(answer.header("retry-after"), Some("1"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));

@@ -145,6 +145,18 @@ pub(crate) struct Layer {
     #[arg(value_parser = GivenParser, default_value = "2")]
     pub(crate) batch_wait_ms: Option<Given>,
 
+    /// Answers that are kept for pictures that come again, so that they are not
+    /// classified anew, up to 100000000; the oldest go first, and 0 is for
+    /// none. In Redis one takes about half a kilobyte.
+    #[arg(long, env = "AISLE_CACHE_MAX_ENTRIES", value_name = "NUMBER")]
+    #[arg(value_parser = GivenParser, default_value = "100000", hide_short_help = true)]
+    pub(crate) cache_max_entries: Option<Given>,
+
+    /// Seconds for which an answer is kept, up to 31536000; 0 for none.
+    #[arg(long, env = "AISLE_CACHE_TTL_SECONDS", value_name = "NUMBER")]
+    #[arg(value_parser = GivenParser, default_value = "604800", hide_short_help = true)]
+    pub(crate) cache_ttl_seconds: Option<Given>,
+
     /// Seconds that an image may take to be decoded, 1 to 30; then it fails
     /// with `decode_timeout`.
     #[arg(long, env = "AISLE_DECODE_TIMEOUT_SECONDS", value_name = "NUMBER")]
@@ -305,7 +317,7 @@ impl Layer {
         stronger_of! {
             listen auth allowed_hosts tls_cert tls_key store redis_shards data models default_model ort_lib blobs secret_key secret_key_file
             webhooks provider precision threads max_batch
-            batch_wait_ms decode_timeout_seconds decode_memory_mib lease_seconds retention_hours max_attempts max_queue_items
+            batch_wait_ms cache_max_entries cache_ttl_seconds decode_timeout_seconds decode_memory_mib lease_seconds retention_hours max_attempts max_queue_items
             max_tenant_items max_waiting_mib rate_per_minute upload_seconds min_free_mib
             ballast_mib grace_seconds liveness_seconds
             admin_listen log_format log otlp_endpoint otlp_sample_percent danger_open

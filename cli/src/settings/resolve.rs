@@ -8,7 +8,7 @@ use std::time::Duration;
 use aisle_api::{Access, AllowedHosts};
 use aisle_shared::disk::Reserve;
 use aisle_shared::domain::ModelName;
-use aisle_shared::store::StoreLimits;
+use aisle_shared::store::{CacheLimits, StoreLimits};
 use aisle_shared::webhook::MasterKey;
 use aisle_worker::ProviderChoice;
 use clap::Args;
@@ -67,6 +67,8 @@ pub(crate) struct Settings {
     pub(crate) threads: Option<NonZeroUsize>,
     pub(crate) max_batch: NonZeroUsize,
     pub(crate) batch_wait: Duration,
+    /// `None` where no answer is kept.
+    pub(crate) cache: Option<CacheLimits>,
     pub(crate) decode_timeout: Duration,
     pub(crate) decode_memory: Option<u64>,
     pub(crate) lease: Duration,
@@ -145,6 +147,8 @@ impl Settings {
         let threads = read!(threads, values::within(1..=1024));
         let max_batch = read!(max_batch, values::within(1..=256));
         let batch_wait_ms = read!(batch_wait_ms, values::within(0..=1000));
+        let cache_max_entries = read!(cache_max_entries, values::within(0..=100_000_000));
+        let cache_ttl_seconds = read!(cache_ttl_seconds, values::within(0..=31_536_000));
         let decode_timeout_seconds = read!(decode_timeout_seconds, values::within(1..=30));
         let decode_memory_mib = read!(decode_memory_mib, values::within(512..=16_777_216_u64));
         let lease_seconds = read!(lease_seconds, values::within(5..=3600));
@@ -207,6 +211,7 @@ impl Settings {
             threads: threads.and_then(NonZeroUsize::new),
             max_batch: NonZeroUsize::new(max_batch?)?,
             batch_wait: Duration::from_millis(batch_wait_ms?),
+            cache: cache(cache_max_entries?, cache_ttl_seconds?),
             decode_timeout: Duration::from_secs(decode_timeout_seconds?),
             decode_memory: decode_memory_mib.map(|mib| mib << 20),
             lease: Duration::from_secs(lease_seconds?),
@@ -233,6 +238,12 @@ impl Settings {
             danger_allow_volatile_redis: danger_allow_volatile_redis?,
         })
     }
+}
+
+/// What is kept of answers: nothing where either is nothing.
+fn cache(entries: u64, seconds: u64) -> Option<CacheLimits> {
+    let ttl = Duration::from_secs(seconds);
+    (entries > 0 && seconds > 0).then_some(CacheLimits { ttl, entries })
 }
 
 fn half_of_tls(layer: &Layer) -> Option<String> {

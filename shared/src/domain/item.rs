@@ -83,8 +83,12 @@ pub struct Classification {
     pub provider: String,
     /// The arithmetic it ran in, such as `fp32`.
     pub precision: String,
-    /// How many items shared the network's run.
+    /// How many items shared the network's run; 0 where it did not run.
     pub batch_size: u32,
+    /// Whether the network did not run for it: the same picture had been
+    /// answered before, or was being answered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cached: bool,
     /// The image itself.
     pub image: ImageInfo,
     /// Time spent.

@@ -153,6 +153,14 @@ impl Priority {
 pub struct JobOptions {
     /// How many predictions to return for each image, at least 1.
     pub top_k: u32,
+    /// Whether answers may come from the cache and be kept there.
+    #[serde(default = "always")]
+    pub cache: bool,
+}
+
+/// Jobs that were written before there was a choice.
+const fn always() -> bool {
+    true
 }
 
 /// A caller's own name for a request, so that sending it again does not do it
@@ -216,6 +224,8 @@ pub struct Job {
     pub status: JobStatus,
     /// How many items ended how.
     pub items: ItemCounts,
+    /// How many of those that succeeded were not classified anew.
+    pub cached: u32,
     /// When the store took the job.
     pub created_at: Timestamp,
     /// When its first item was claimed.

@@ -6,6 +6,7 @@
 //! item moved by someone who does not hold its lease (but for the reaper,
 //! once the lease has expired), a terminal job or item moved at all.
 
+mod cache;
 mod drain;
 mod ended;
 mod error;
@@ -20,6 +21,7 @@ mod webhooks;
 
 use std::time::Duration;
 
+pub use cache::{Cache, CacheKey, CacheLimits, MAX_CACHED_BYTES, MAX_CACHED_PER_CALL};
 pub use error::StoreError;
 pub use keys::{Keys, MAX_KEYS};
 pub use limits::{Cap, Limits, Rate, Resource, StoreLimits, Switch, Switches, Taken};

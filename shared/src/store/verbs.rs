@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{JobWatch, Keys, Limits, StoreError, Webhooks};
+use super::{Cache, JobWatch, Keys, Limits, StoreError, Webhooks};
 use crate::domain::{
     AnnouncedModel, ItemError, ItemOutcome, ItemRef, ItemResult, ItemSource, Job, JobId,
     JobOptions, JobStatus, ModelName, NewItem, NewJob, Priority, TenantId, Timestamp, TraceParent,
@@ -57,6 +57,8 @@ pub struct ClaimRequest {
 pub struct Claimed {
     /// The item and the proof of holding it.
     pub lease: Lease,
+    /// Whose it is.
+    pub tenant: TenantId,
     /// Where the image is.
     pub source: ItemSource,
     /// What the caller chose.
@@ -241,6 +243,9 @@ pub struct Stats {
     pub dead: u64,
     /// Webhooks.
     pub webhooks: WebhookStats,
+    /// Answers kept for pictures that come again, those whose time is over
+    /// and that are not swept yet included.
+    pub cached: u64,
 }
 
 /// What is still to be told.
@@ -259,7 +264,7 @@ pub struct WebhookStats {
 /// Every verb may be repeated after [`StoreError::Unavailable`]: a step that
 /// was taken the first time is recognised and not taken twice.
 #[async_trait]
-pub trait Store: Webhooks + Keys + Limits {
+pub trait Store: Webhooks + Keys + Limits + Cache {
     // ---- in: the API submits ----
 
     /// Writes a job with all its items (1 to

@@ -33,7 +33,7 @@ struct Lane {
 impl StoreGauges {
     /// Shows what the store holds at `now`, and who serves it.
     pub fn record(&self, stats: &Stats, models: &[AnnouncedModel], now: Timestamp) {
-        let Stats { lanes, delayed, running, live, dead, webhooks } = stats;
+        let Stats { lanes, delayed, running, live, dead, webhooks, cached } = stats;
         gauge!(names::STORE_UP).set(1.0);
         gauge!(names::QUEUE_DELAYED).set(count(*delayed));
         gauge!(names::QUEUE_RUNNING).set(count(*running));
@@ -42,6 +42,7 @@ impl StoreGauges {
         let overdue = webhooks.due.map(|due| now.since(due)).unwrap_or_default();
         gauge!(names::WEBHOOKS_PENDING).set(count(webhooks.pending));
         gauge!(names::WEBHOOKS_OVERDUE_SECONDS).set(overdue.as_secs_f64());
+        gauge!(names::CACHE_ENTRIES).set(count(*cached));
         for AnnouncedModel { card, live_workers } in models {
             gauge!(names::MODEL_WORKERS, "model" => card.name.to_string())
                 .set(f64::from(*live_workers));

@@ -135,6 +135,13 @@ metrics! {
         "Time that a webhook has been due and no sender has claimed it, though no cap held it back.";
     FETCH_SECONDS = "aisle_fetch_seconds", Kind::Histogram(STAGE),
         "Time to read an image's bytes, by model.";
+    CACHE_LOOKUPS_TOTAL = "aisle_cache_lookups_total", Kind::Counter,
+        "Pictures looked for in the cache, by model and result: hit, miss, shared (the same \
+         picture was in work) or failed.";
+    CACHE_LOOKUP_SECONDS = "aisle_cache_lookup_seconds", Kind::Histogram(STAGE),
+        "Time of one look-up in the cache, for all pictures that wait for one.";
+    CACHE_ENTRIES = "aisle_cache_entries", Kind::Gauge,
+        "Answers kept in the cache.";
     DECODE_SECONDS = "aisle_decode_seconds", Kind::Histogram(STAGE),
         "Time to decode an image, by model.";
     DECODERS_REPLACED_TOTAL = "aisle_decoders_replaced_total", Kind::Counter,

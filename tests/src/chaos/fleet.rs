@@ -137,6 +137,8 @@ impl Fleet {
             ("AISLE_THREADS", "1".to_owned()),
             ("AISLE_MIN_FREE_MIB", "0".to_owned()),
             ("AISLE_BALLAST_MIB", "0".to_owned()),
+            // Few pictures, many times: each is to be worked on.
+            ("AISLE_CACHE_MAX_ENTRIES", "0".to_owned()),
         ];
         environment.extend(plan.settings.iter().cloned());
         Self {

@@ -10,6 +10,7 @@
 
 mod agreement;
 mod browser;
+mod cache;
 mod cluster;
 mod compose;
 mod contract;

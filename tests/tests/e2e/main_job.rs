@@ -89,7 +89,10 @@ async fn an_uploaded_photograph_gets_its_categories(service: &Service) {
     let job = post_files(service, vec![jpeg(Colour::Green)]).await;
     let job = service.ended(id(&job)).await;
     assert_eq!(job["status"], "succeeded");
-    assert_eq!(job["items"], json!({"total": 1, "succeeded": 1, "failed": 0, "canceled": 0}));
+    assert_eq!(
+        job["items"],
+        json!({"total": 1, "succeeded": 1, "failed": 0, "canceled": 0, "cached": 0})
+    );
     let result = &job["results"][0];
     assert_eq!(best(result), "Cold > Green");
     assert_eq!(result["predictions"][0]["path"], json!(["Cold", "Green"]));
@@ -137,7 +140,10 @@ async fn one_bad_image_costs_one_item(service: &Service) {
     let job = post_files(service, files).await;
     let job = service.ended(id(&job)).await;
     assert_eq!(job["status"], "partial");
-    assert_eq!(job["items"], json!({"total": 4, "succeeded": 2, "failed": 2, "canceled": 0}));
+    assert_eq!(
+        job["items"],
+        json!({"total": 4, "succeeded": 2, "failed": 2, "canceled": 0, "cached": 0})
+    );
     assert_eq!(best(&job["results"][0]), "Warm > Red");
     assert_eq!(job["results"][1]["status"], "failed");
     assert_eq!(job["results"][1]["error"]["code"], "unsupported_type");

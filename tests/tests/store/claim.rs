@@ -25,6 +25,7 @@ pub(crate) async fn a_claimed_item_carries_all_that_a_worker_needs(world: &World
     let held = world.claim_one().await;
     let expected = Claimed {
         lease: held.lease.clone(),
+        tenant: new.tenant.clone(),
         source: ItemSource::Url("https://shop.test/0.jpg".to_owned()),
         options: new.options.clone(),
         attempt: 1,

@@ -27,6 +27,7 @@ pub(crate) async fn a_job_is_found_as_it_was_submitted(world: &World) {
         metadata: new.metadata.clone(),
         status: JobStatus::Queued,
         items: ItemCounts { total: 3, ..ItemCounts::default() },
+        cached: 0,
         created_at: world.clock.now(),
         started_at: None,
         completed_at: None,

@@ -14,6 +14,7 @@
 )]
 
 mod api_keys;
+mod cache;
 mod cancel;
 mod claim;
 mod complete;
@@ -51,7 +52,7 @@ macro_rules! conformance {
 }
 
 /// The same for cases that look inside one shard: a store of several promises
-/// there only which job goes before which.
+/// there only which job goes before which, and which answer before which.
 macro_rules! inside_a_shard {
     ($($topic:ident { $($case:ident,)+ })+) => {
         over!(sqlite_alone Sqlite $($topic { $($case)+ })+);
@@ -344,6 +345,15 @@ conformance! {
         a_key_expires_when_its_lifetime_is_over,
         the_last_use_is_known_to_the_day,
     }
+    cache {
+        an_answer_is_found_under_its_key_and_no_other,
+        an_answer_is_seen_by_every_handle,
+        a_later_answer_takes_the_place_of_an_earlier,
+        an_answer_is_forgotten_when_its_time_is_over,
+        no_more_answers_are_kept_than_the_limit,
+        too_many_or_too_large_an_answer_is_invalid,
+        a_job_counts_the_answers_that_were_there_already,
+    }
     operators {
         announced_models_are_listed_by_name,
         a_heartbeat_keeps_a_worker_and_silence_loses_it,
@@ -371,6 +381,10 @@ inside_a_shard! {
     }
     webhooks_log {
         forgotten_deliveries_leave_nothing,
+    }
+    cache {
+        the_oldest_answers_go_when_there_are_too_many,
+        a_lower_limit_is_come_down_to_step_by_step,
     }
     operators {
         the_counts_are_those_of_a_recount,

@@ -50,6 +50,8 @@ impl Ended {
 
     pub(super) fn new(mut work: Work, ending: Ending) -> Box<Self> {
         work.coming = None;
+        // Who waited for its answer is not kept waiting for its record.
+        work.flight = None;
         Box::new(Self { work, ending })
     }
 }

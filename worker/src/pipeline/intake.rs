@@ -188,14 +188,16 @@ impl Intake {
         );
         Work {
             hold,
+            tenant: claimed.tenant,
             model: self.model.clone(),
             source: claimed.source,
-            top_k: claimed.options.top_k,
+            options: claimed.options,
             attempt: claimed.attempt,
             created_at: claimed.created_at,
             backoff: self.backoff,
             slot,
             coming: Some(self.expected.one()),
+            flight: None,
             trace,
             log,
             _pass: pass,

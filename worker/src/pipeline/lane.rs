@@ -8,8 +8,9 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 use tracing::Instrument;
 
+use super::cache::Cache;
 use super::ending::{Ended, Ending};
-use super::fetch::Fetch;
+use super::fetch::{Fetch, Fetched};
 use super::metrics::Metrics;
 use super::prepare::{Prepare, Prepared};
 use super::work::Work;
@@ -20,6 +21,8 @@ pub(super) struct Lane {
     pub(super) model: LoadedModel,
     pub(super) slots: Arc<Semaphore>,
     pub(super) fetch: Fetch,
+    /// The answers that are kept, if any are.
+    pub(super) cache: Option<Cache>,
     pub(super) prepare: Prepare,
     pub(super) to_network: SyncSender<Prepared>,
     pub(super) record: Sender<Ended>,
@@ -45,6 +48,7 @@ impl Lane {
         let fetched = self.fetch.run(work, &self.slots).await?;
         fetched.work.trace.stage("fetch", start, Instant::now());
         self.metrics.fetched(std::time::Duration::from_secs_f32(fetched.fetch_ms / 1000.0));
+        let fetched = self.look_up(fetched).await?;
         let start = Instant::now();
         let mut prepared = self.prepare.run(fetched, &self.model, &self.metrics).await?;
         prepared.work.trace.stage("prepare", start, Instant::now());
@@ -55,5 +59,17 @@ impl Lane {
             let (TrySendError::Full(prepared) | TrySendError::Disconnected(prepared)) = unsent;
             Ended::new(prepared.work, Ending::Release)
         })
+    }
+
+    async fn look_up(&self, fetched: Fetched) -> Result<Fetched, Box<Ended>> {
+        let Some(cache) = &self.cache else { return Ok(fetched) };
+        let start = Instant::now();
+        let looked_up = cache.look_up(fetched, &self.model, &self.metrics).await;
+        let work = match &looked_up {
+            Ok(fetched) => &fetched.work,
+            Err(ended) => &ended.work,
+        };
+        work.trace.stage("cache", start, Instant::now());
+        looked_up
     }
 }

@@ -39,6 +39,13 @@ impl Metrics {
         self.seconds(names::FETCH_SECONDS, took);
     }
 
+    /// A picture was looked for among the answers that are kept.
+    pub(super) fn looked_up(&self, result: &'static str) {
+        let model = self.model.clone();
+        metrics::counter!(names::CACHE_LOOKUPS_TOTAL, "model" => model, "result" => result)
+            .increment(1);
+    }
+
     pub(super) fn decoded(&self, took: Duration) {
         self.seconds(names::DECODE_SECONDS, took);
     }
@@ -93,6 +100,11 @@ pub(super) fn ended(work: &Work, outcome: &ItemOutcome) {
 /// Times a call that recorded outcomes.
 pub(super) fn recorded(took: Duration) {
     metrics::histogram!(names::RECORD_SECONDS).record(took);
+}
+
+/// Times a look-up for many pictures.
+pub(super) fn recalled(took: Duration) {
+    metrics::histogram!(names::CACHE_LOOKUP_SECONDS).record(took);
 }
 
 /// Counts an item that ended as a dead letter.

@@ -1,6 +1,6 @@
 //! From a claim to its record, one pipeline for each model:
 //!
-//! `intake ▶ fetch ▶ decode and preprocess ▶ batch ▶ network ▶ postprocess ▶ record`
+//! `intake ▶ fetch ▶ cache ▶ decode and preprocess ▶ batch ▶ network ▶ postprocess ▶ record`
 //!
 //! A stage owns its input and hands another type on. A failure goes straight
 //! to `record`, the only exit. What must never happen: an item dropped
@@ -8,6 +8,7 @@
 
 mod announce;
 mod batch;
+mod cache;
 mod ending;
 mod fetch;
 mod gate;

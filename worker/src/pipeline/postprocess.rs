@@ -5,6 +5,7 @@ use std::time::Instant;
 use aisle_shared::domain::ItemOutcome;
 use tokio::sync::mpsc::{Receiver, Sender};
 
+use super::cache::{Answer, Keeper};
 use super::ending::{Ended, Ending};
 use super::metrics::Metrics;
 use super::network::Answered;
@@ -14,12 +15,13 @@ use crate::loaded::LoadedModel;
 pub(super) async fn run(
     model: LoadedModel,
     mut answered: Receiver<Answered>,
+    keeper: Option<Keeper>,
     record: Sender<Ended>,
     metrics: Metrics,
 ) {
     while let Some(item) = answered.recv().await {
         let start = Instant::now();
-        let ended = postprocess(&model, item);
+        let ended = postprocess(&model, item, keeper.as_ref());
         metrics.postprocessed(start.elapsed());
         if record.send(*ended).await.is_err() {
             return;
@@ -27,11 +29,19 @@ pub(super) async fn run(
     }
 }
 
-fn postprocess(model: &LoadedModel, item: Answered) -> Box<Ended> {
-    let Answered { work, logits, batch_size, image, timings } = item;
-    let ranking = logits.and_then(|logits| model.postprocessor().rank(&logits, work.top_k));
-    match ranking {
-        Ok(ranking) => {
+fn postprocess(model: &LoadedModel, item: Answered, keeper: Option<&Keeper>) -> Box<Ended> {
+    let Answered { mut work, logits, batch_size, image, timings } = item;
+    let top_k = work.options.top_k;
+    // What is kept holds more than was asked for.
+    let flight = keeper.and_then(|keeper| Some((keeper, work.flight.take()?)));
+    let depth = if flight.is_some() { Answer::depth(top_k) } else { top_k };
+    let order = logits.and_then(|logits| model.postprocessor().order(&logits, depth));
+    match order {
+        Ok(order) => {
+            let ranking = model.postprocessor().name(&order, top_k);
+            if let Some((keeper, flight)) = flight {
+                keeper.keep(flight, Answer { order, image: image.clone() });
+            }
             let answer = model.classification(ranking, batch_size, image, timings);
             Ended::new(work, Ending::Outcome(ItemOutcome::Succeeded(Box::new(answer))))
         }

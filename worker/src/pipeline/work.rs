@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aisle_shared::domain::{ItemOutcome, ItemRef, ItemSource, ModelName, Timestamp};
+use aisle_shared::domain::{
+    ItemOutcome, ItemRef, ItemSource, JobOptions, ModelName, TenantId, Timestamp,
+};
 use aisle_shared::telemetry::Span;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::cache::Flight;
 use super::ending::{Ended, Ending};
 use super::gate::Pass;
 use super::held::{Fate, Hold};
@@ -16,9 +19,10 @@ use crate::settings::Backoff;
 #[derive(Debug)]
 pub(super) struct Work {
     pub(super) hold: Hold,
+    pub(super) tenant: TenantId,
     pub(super) model: ModelName,
     pub(super) source: ItemSource,
-    pub(super) top_k: u32,
+    pub(super) options: JobOptions,
     pub(super) attempt: u32,
     /// When its job was submitted.
     pub(super) created_at: Timestamp,
@@ -27,6 +31,9 @@ pub(super) struct Work {
     pub(super) slot: Option<OwnedSemaphorePermit>,
     /// Whether the network may expect it soon.
     pub(super) coming: Option<Coming>,
+    /// Where those wait for its answer who have the same picture; `None` where
+    /// its answer is not for others.
+    pub(super) flight: Option<Flight>,
     /// Its place in its job's trace.
     pub(super) trace: Span,
     /// The ids that stand on each log line about it.

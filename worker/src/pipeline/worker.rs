@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::announce;
+use super::cache::Cache;
 use super::ending::Ended;
 use super::fetch::Fetch;
 use super::gate::Gate;
@@ -58,6 +59,7 @@ struct Shared {
     held: Arc<Held>,
     gate: Gate,
     fetch: Fetch,
+    cache: Option<Cache>,
     prepare: Prepare,
     record: mpsc::Sender<Ended>,
     /// Those who claim.
@@ -181,6 +183,7 @@ impl Worker {
         // A pipeline that ends by itself takes the others along in good order.
         let stop = shutdown.child_token();
         let _stop = stop.clone().drop_guard();
+        let keeping = TaskTracker::new();
         let shared = Shared {
             store: Arc::clone(&store),
             held: Arc::clone(&held),
@@ -195,6 +198,7 @@ impl Worker {
                 )),
                 shutdown: stop.clone(),
             },
+            cache: settings.cache.map(|limits| Cache::start(&store, limits, &keeping)),
             prepare: Prepare {
                 processors: Arc::new(Semaphore::new(settings.threads.get())),
                 decoder,
@@ -236,6 +240,8 @@ impl Worker {
         upkeep.close();
         upkeep.wait().await;
         finish(shared, threads, recorder).await?;
+        keeping.close();
+        keeping.wait().await;
         if shutdown.is_cancelled() {
             Ok(())
         } else {
@@ -261,6 +267,7 @@ fn start(
     shared.tasks.spawn(postprocess::run(
         model.clone(),
         answers,
+        shared.cache.as_ref().map(|cache| cache.keeper.clone()),
         shared.record.clone(),
         metrics.clone(),
     ));
@@ -286,6 +293,7 @@ fn start(
         model,
         slots: Arc::new(Semaphore::new(slots)),
         fetch: shared.fetch.clone(),
+        cache: shared.cache.clone(),
         prepare: shared.prepare.clone(),
         to_network,
         record: shared.record.clone(),

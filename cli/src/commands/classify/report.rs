@@ -75,6 +75,7 @@ mod tests {
             provider: "cpu".to_owned(),
             precision: "fp32".to_owned(),
             batch_size: 1,
+            cached: false,
             image: ImageInfo { media_type: "image/png".into(), width: 1, height: 1, bytes: 1 },
             timings: StageTimings::default(),
         })

@@ -108,6 +108,7 @@ impl Settings {
                 .max_batch
                 .saturating_mul(std::num::NonZeroUsize::MIN.saturating_add(2)),
             batch_wait: self.batch_wait,
+            cache: self.cache,
             lease: self.lease,
             liveness: self.liveness,
             grace: self.grace,

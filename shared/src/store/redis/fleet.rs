@@ -24,8 +24,9 @@ const LETTERS: usize = 1_000;
 const JOBS_PER_CALL: usize = 500;
 
 /// What the counting script answers: a row for each lane, then items delayed,
-/// running and live, dead letters, deliveries pending and due.
-type StatsRows = (Vec<(String, String, u64, Option<u64>)>, u64, u64, u64, u64, u64, Option<u64>);
+/// running and live, dead letters, deliveries pending and due, and answers kept.
+type StatsRows =
+    (Vec<(String, String, u64, Option<u64>)>, u64, u64, u64, u64, u64, Option<u64>, u64);
 
 /// A worker's models, for a while.
 pub(super) async fn announce(
@@ -85,6 +86,7 @@ pub(super) async fn stats(server: &Server) -> Result<Stats, StoreError> {
         all.running += stats.running;
         all.live += stats.live;
         all.dead += stats.dead;
+        all.cached += stats.cached;
         all.webhooks.pending += stats.webhooks.pending;
         all.webhooks.due = all.webhooks.due.into_iter().chain(stats.webhooks.due).min();
     }
@@ -94,7 +96,8 @@ pub(super) async fn stats(server: &Server) -> Result<Stats, StoreError> {
 
 async fn stats_of(server: &Server, shard: Shard) -> Result<Stats, StoreError> {
     let step = server.step(&server.scripts().stats, shard);
-    let (rows, delayed, running, live, dead, pending, due): StatsRows = server.run(&step).await?;
+    let (rows, delayed, running, live, dead, pending, due, cached): StatsRows =
+        server.run(&step).await?;
     let lanes = rows
         .iter()
         .map(|(model, band, ready, oldest)| {
@@ -107,7 +110,7 @@ async fn stats_of(server: &Server, shard: Shard) -> Result<Stats, StoreError> {
         })
         .collect::<Result<Vec<_>, StoreError>>()?;
     let webhooks = WebhookStats { pending, due: due.map(Timestamp) };
-    Ok(Stats { lanes, delayed, running, live, dead, webhooks })
+    Ok(Stats { lanes, delayed, running, live, dead, webhooks, cached })
 }
 
 /// The newest dead letters.

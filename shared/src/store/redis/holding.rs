@@ -23,8 +23,8 @@ const BYTES_PER_CALL: usize = 8 * MAX_OUTCOME_BYTES;
 
 /// An item as the claim script tells it: reference, token, attempt, attempts
 /// allowed, whether solo, source, options, when its job was created, its place in
-/// a trace.
-type ClaimedRow = (String, String, u32, u32, bool, String, String, u64, String);
+/// a trace, tenant.
+type ClaimedRow = (String, String, u32, u32, bool, String, String, u64, String, String);
 
 /// Items for a worker, from one shard after the other until there are enough.
 pub(super) async fn claim(
@@ -73,9 +73,10 @@ async fn claim_from(
 }
 
 fn read_claimed(row: ClaimedRow) -> Result<Claimed, StoreError> {
-    let (item, token, attempt, max_attempts, solo, source, options, created, trace) = row;
+    let (item, token, attempt, max_attempts, solo, source, options, created, trace, tenant) = row;
     Ok(Claimed {
         lease: Lease { item: read("an item", &item)?, token: LeaseToken(token) },
+        tenant: read("tenant", &tenant)?,
         source: read_source(&source)?,
         options: read_json(&options)?,
         attempt,

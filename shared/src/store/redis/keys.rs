@@ -5,6 +5,7 @@
 use std::num::NonZeroU16;
 
 use crate::domain::{ItemRef, JobId};
+use crate::store::CacheKey;
 
 /// A part of the store whose keys all lie in one hash slot. Jobs never span
 /// shards.
@@ -71,6 +72,20 @@ impl Shards {
         Shard((hash % u32::from(self.count())) as u16)
     }
 
+    /// Where an answer is kept: the one place that decides it. The key's bytes
+    /// are spread evenly, so some of them will do.
+    pub(crate) fn of_answer(self, key: &CacheKey) -> Shard {
+        let [a, b, c, d, ..] = *key.as_bytes();
+        Shard((u32::from_be_bytes([a, b, c, d]) % u32::from(self.count())) as u16)
+    }
+
+    /// A shard's part of something that is divided among all, such as a limit:
+    /// together they are the whole.
+    pub(crate) fn part_of(self, whole: u64, shard: Shard) -> u64 {
+        let count = u64::from(self.count());
+        whole / count + u64::from(u64::from(shard.0) < whole % count)
+    }
+
     /// The first shards, so many.
     pub(super) fn up_to(count: u16) -> impl DoubleEndedIterator<Item = Shard> + Clone {
         (0..count).map(Shard)
@@ -99,9 +114,18 @@ impl Shards {
         things: &[T],
         job: impl Fn(&T) -> JobId,
     ) -> Vec<(Shard, Vec<usize>)> {
+        Self::part_by(things, |thing| self.of(&job(thing)))
+    }
+
+    /// Parts things by the shard in which each is: for each shard that has
+    /// any, their places in the list.
+    pub(crate) fn part_by<T>(
+        things: &[T],
+        shard: impl Fn(&T) -> Shard,
+    ) -> Vec<(Shard, Vec<usize>)> {
         let mut parts: Vec<(Shard, Vec<usize>)> = Vec::new();
         for (place, thing) in things.iter().enumerate() {
-            let shard = self.of(&job(thing));
+            let shard = shard(thing);
             match parts.iter_mut().find(|(of, _)| *of == shard) {
                 Some((_, places)) => places.push(place),
                 None => parts.push((shard, vec![place])),
@@ -137,15 +161,31 @@ mod tests {
     }
 
     #[test]
-    fn jobs_and_names_spread_over_all_shards() {
+    fn jobs_names_and_answers_spread_over_all_shards() {
         let shards = shards(4);
-        let (mut jobs, mut names) = ([0; 4], [0; 4]);
-        for n in 0..4_000 {
+        let (mut jobs, mut names, mut answers) = ([0; 4], [0; 4], [0; 4]);
+        let tenant = "shop".parse().unwrap();
+        for n in 0..4_000_u16 {
+            let [high, low] = n.to_be_bytes();
+            let mut picture = [high; 32];
+            picture[0] = low;
+            let key = CacheKey::new(&tenant, &picture, &[0; 32]);
+            answers[usize::from(shards.of_answer(&key).0)] += 1;
             jobs[usize::from(shards.of(&JobId::generate()).0)] += 1;
             names[usize::from(shards.of_name(&format!("tenant:{n}")).0)] += 1;
         }
-        for count in jobs.into_iter().chain(names) {
-            assert!((800..1_200).contains(&count), "{jobs:?} {names:?}");
+        for count in jobs.into_iter().chain(names).chain(answers) {
+            assert!((800..1_200).contains(&count), "{jobs:?} {names:?} {answers:?}");
+        }
+    }
+
+    #[test]
+    fn the_parts_of_a_limit_are_the_whole_together() {
+        for (count, whole) in [(1, 7), (3, 7), (4, 0), (16, 100_000), (1_000, 3)] {
+            let shards = shards(count);
+            let parts: Vec<u64> = shards.all().map(|shard| shards.part_of(whole, shard)).collect();
+            assert_eq!(parts.iter().sum::<u64>(), whole);
+            assert!(parts.iter().max().unwrap() - parts.iter().min().unwrap() <= 1, "{parts:?}");
         }
     }
 

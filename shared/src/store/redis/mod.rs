@@ -7,6 +7,7 @@
 
 mod address;
 mod api_keys;
+mod cache;
 mod callers;
 mod connection;
 mod contract;

@@ -59,9 +59,11 @@ pub(super) fn worker_lost() -> Result<String, StoreError> {
     )))
 }
 
-/// The counter of a job that an outcome adds to.
+/// The counter of a job that an outcome adds to; one that was cached adds to
+/// those that succeeded too.
 pub(super) const fn counter(outcome: &ItemOutcome) -> &'static str {
     match outcome {
+        ItemOutcome::Succeeded(answer) if answer.cached => "cached",
         ItemOutcome::Succeeded(_) => "succeeded",
         ItemOutcome::Failed(_) => "failed",
         ItemOutcome::Canceled => "canceled",
@@ -121,6 +123,7 @@ pub(super) fn read_job(id: JobId, fields: &Fields) -> Result<Job, StoreError> {
         metadata: read_json(text("metadata")?)?,
         status: read_status(text("status")?)?,
         items,
+        cached: count("cached")?,
         created_at: Timestamp(read("created", text("created")?)?),
         started_at: time("started")?,
         completed_at: time("completed")?,

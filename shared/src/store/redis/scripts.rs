@@ -5,6 +5,8 @@ use redis::{Arg, Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, To
 use redis::{aio, cmd};
 
 const PRELUDE: &str = include_str!("scripts/parts/prelude.lua");
+const MEMORY: &str = include_str!("scripts/parts/memory.lua");
+const ANSWERS: &str = include_str!("scripts/parts/answers.lua");
 const GATE: &str = include_str!("scripts/parts/gate.lua");
 const INTAKE: &str = include_str!("scripts/parts/intake.lua");
 const LANES: &str = include_str!("scripts/parts/lanes.lua");
@@ -75,7 +77,10 @@ scripts! {
     purge_keys: "purge_keys.lua" API_KEYS;
     touch_key: "touch_key.lua" API_KEYS;
     take: "take.lua";
-    admits: "admits.lua" GATE;
+    admits: "admits.lua" MEMORY GATE;
+    recall: "recall.lua";
+    remember: "remember.lua" MEMORY ANSWERS;
+    forget_answers: "forget_answers.lua" MEMORY ANSWERS;
     switch: "switch.lua";
     put_endpoint: "put_endpoint.lua" DELIVERY_LANES;
     endpoints: "endpoints.lua" DELIVERY_LANES;

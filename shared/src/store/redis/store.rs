@@ -18,7 +18,7 @@ use super::options::RedisOptions;
 use super::server::Server;
 use super::subscription::{self, Subscription};
 use super::written::written;
-use super::{callers, contract, fleet, holding, intake, upkeep, webhooks};
+use super::{cache, callers, contract, fleet, holding, intake, upkeep, webhooks};
 use crate::blob::RedisBlobs;
 use crate::domain::{
     AnnouncedModel, ItemError, ItemOutcome, ItemResult, JobId, ModelName, NewItem, NewJob,
@@ -146,7 +146,9 @@ impl Store for RedisStore {
 
     async fn sweep(&self, limit: usize) -> Result<Swept, StoreError> {
         let swept = upkeep::sweep(&self.server, limit).await?;
-        match webhooks::forget(&self.server).await {
+        let deliveries = webhooks::forget(&self.server).await;
+        let answers = cache::forget(&self.server).await;
+        match deliveries.and(answers) {
             // What is gone is told, for its blobs are to go too.
             Err(error) if swept == Swept::default() => Err(error),
             Ok(()) | Err(_) => Ok(swept),

@@ -10,7 +10,9 @@ use super::ending::end_canceled;
 use super::lane::{Lane, model_of};
 use super::step::Step;
 use super::values::Json;
-use crate::domain::{ItemRef, ItemSource, JobOptions, ModelName, Priority, Timestamp, TraceParent};
+use crate::domain::{
+    ItemRef, ItemSource, JobOptions, ModelName, Priority, TenantId, Timestamp, TraceParent,
+};
 use crate::store::{ClaimRequest, Claimed, LONGEST_LEASE, Lease, LeaseToken, StoreError};
 
 /// Delayed items that one claim brings back at most.
@@ -132,6 +134,7 @@ fn take_from(
 
 struct Ready {
     item: ItemRef,
+    tenant: TenantId,
     source: ItemSource,
     finish: f64,
     attempts: u32,
@@ -164,6 +167,7 @@ fn ready_items(
             max_attempts: row.get(9)?,
             created_at: row.get(10)?,
             trace: row.get(11)?,
+            tenant: row.get(12)?,
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -173,7 +177,7 @@ fn ready_items(
 pub(super) const READY_ITEMS: &str = "
     SELECT i.job, i.idx, i.source, i.finish, i.attempts, i.epoch,
            j.status = 'queued', j.cancel_requested, j.options, j.max_attempts, j.created_at,
-           j.trace
+           j.trace, j.tenant
     FROM items i INDEXED BY items_ready CROSS JOIN jobs j ON j.id = i.job
     WHERE i.state = 'ready' AND i.lane = ?1 AND i.solo = ?2
     ORDER BY i.finish, i.job, i.idx LIMIT ?3";
@@ -214,6 +218,7 @@ fn take(
     }
     Ok(Claimed {
         lease: Lease { item, token },
+        tenant: ready.tenant,
         source: ready.source,
         options: ready.options,
         attempt: ready.attempts + 1,

@@ -22,7 +22,7 @@ pub(super) struct Ending {
 
 #[derive(Debug, Clone, Copy)]
 enum Kind {
-    Succeeded,
+    Succeeded { cached: bool },
     Failed,
     Canceled,
 }
@@ -34,7 +34,7 @@ impl Ending {
     /// [`StoreError::Invalid`] when it is too large to be kept.
     pub(super) fn new(outcome: &ItemOutcome) -> Result<Self, StoreError> {
         let kind = match outcome {
-            ItemOutcome::Succeeded(_) => Kind::Succeeded,
+            ItemOutcome::Succeeded(answer) => Kind::Succeeded { cached: answer.cached },
             ItemOutcome::Failed(_) => Kind::Failed,
             ItemOutcome::Canceled => Kind::Canceled,
         };
@@ -60,11 +60,23 @@ pub(super) fn end_item(
         .execute(params![item.job, item.index])?;
     let mut ended = ItemCounts::default();
     match ending.kind {
-        Kind::Succeeded => ended.succeeded = 1,
+        Kind::Succeeded { cached } => {
+            ended.succeeded = 1;
+            if cached {
+                count_cached(step, item.job)?;
+            }
+        }
         Kind::Failed => ended.failed = 1,
         Kind::Canceled => ended.canceled = 1,
     }
     count_ended(step, item.job, ended)
+}
+
+/// Counts an answer that was there already. The step that counts its item
+/// follows, and tells of both.
+fn count_cached(step: &Step<'_>, job: JobId) -> Result<(), StoreError> {
+    step.db.prepare_cached("UPDATE jobs SET cached = cached + 1 WHERE id = ?1")?.execute([job])?;
+    Ok(())
 }
 
 /// Ends an item whose job was canceled.

@@ -16,7 +16,7 @@ const LARGEST_PAGE: usize = 100;
 const JOB: &str = "
     SELECT j.id, j.tenant, l.model, l.band, j.options, j.metadata, j.status, j.total,
            j.succeeded, j.failed, j.canceled, j.created_at, j.started_at, j.completed_at,
-           j.expires_at, j.callback, j.cancel_requested, j.version
+           j.expires_at, j.callback, j.cancel_requested, j.version, j.cached
     FROM jobs j CROSS JOIN lanes l ON l.id = j.lane
     WHERE j.tenant = ?1 AND j.status <> 'open'";
 
@@ -35,6 +35,7 @@ fn job_of(row: &Row<'_>) -> rusqlite::Result<Job> {
             failed: row.get("failed")?,
             canceled: row.get("canceled")?,
         },
+        cached: row.get("cached")?,
         created_at: row.get("created_at")?,
         started_at: row.get("started_at")?,
         completed_at: row.get("completed_at")?,

@@ -7,6 +7,7 @@
 mod admission;
 mod api_keys;
 mod batch;
+mod cache;
 mod cancel;
 mod claim;
 mod disk;

@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_limits.sql"),
     include_str!("migrations/0006_uploads.sql"),
     include_str!("migrations/0007_sender.sql"),
+    include_str!("migrations/0008_cache.sql"),
 ];
 
 /// Marks the file as ours (`PRAGMA application_id`): "aisl" in ASCII.

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, params};
 
+use super::cache;
 use super::values::Json;
 use crate::domain::{ItemRef, JobId};
 use crate::store::{DeadLetter, LaneStats, Stats, StoreError, WebhookStats};
@@ -23,6 +24,7 @@ pub(super) fn stats(db: &Connection) -> Result<Stats, StoreError> {
                 live: row.get(2)?,
                 dead: row.get(3)?,
                 webhooks: WebhookStats { pending: row.get(4)?, due: row.get(5)? },
+                cached: 0,
             })
         },
     )?;
@@ -36,6 +38,7 @@ pub(super) fn stats(db: &Connection) -> Result<Stats, StoreError> {
         })
     })?;
     stats.lanes = lanes.collect::<rusqlite::Result<_>>()?;
+    stats.cached = cache::size(db)?;
     Ok(stats)
 }
 

@@ -21,7 +21,7 @@ use super::readers::Readers;
 use super::step::Step;
 use super::time::StoreClock;
 use super::writer::Writer;
-use super::{cancel, claim, hold, lookup, overview, pulse, reap, removal, webhooks};
+use super::{cache, cancel, claim, hold, lookup, overview, pulse, reap, removal, webhooks};
 use crate::domain::{
     AnnouncedModel, ItemError, ItemOutcome, ItemResult, JobId, ModelName, NewItem, NewJob,
     TenantId, WorkerCard, WorkerId,
@@ -239,6 +239,7 @@ impl Store for SqliteStore {
             }
         }
         self.writer.write(|step| removal::forget(step)).await?;
+        self.writer.write(|step| cache::forget(step)).await?;
         let gate = Arc::clone(&self.gate);
         let loaded = tokio::task::spawn_blocking(move || load(&gate.disk)).await;
         loaded.map_err(StoreError::unavailable)?;

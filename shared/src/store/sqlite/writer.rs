@@ -5,8 +5,8 @@
 //! Between groups it looks whether another process has changed the file, and
 //! wakes this process's waiters when so.
 
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -28,10 +28,14 @@ const LOOK_SOONEST: Duration = Duration::from_millis(5);
 /// …and when there was none for a while.
 const LOOK_LATEST: Duration = Duration::from_millis(50);
 
+/// Commands that wait for others to come along with.
+type Along = Arc<Mutex<Vec<Command>>>;
+
 /// The handle of the writer's thread. Dropping it ends the thread, after the
 /// commands that wait.
 pub(super) struct Writer {
     commands: Option<Sender<Command>>,
+    along: Along,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -45,12 +49,13 @@ impl Writer {
     ) -> Result<Self, StoreError> {
         let (commands, waiting) = mpsc::channel();
         let seen = data_version(&db)?;
-        let loop_ = Loop { db, clock, wakers, disk, waiting, seen };
+        let along = Along::default();
+        let loop_ = Loop { db, clock, wakers, disk, waiting, along: Arc::clone(&along), seen };
         let thread = thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || loop_.run())
             .map_err(|error| StoreError::Config(format!("no thread for the writer: {error}")))?;
-        Ok(Self { commands: Some(commands), thread: Some(thread) })
+        Ok(Self { commands: Some(commands), along, thread: Some(thread) })
     }
 
     /// Takes a step and answers once it is on disk.
@@ -58,21 +63,51 @@ impl Writer {
         &self,
         work: impl FnOnce(&mut Step<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (reply, answered) = oneshot::channel();
-        let command: Command = Box::new(move |step| {
-            let result = step.and_then(work);
-            Taken {
-                keep: result.is_ok(),
-                answer: Box::new(move |committed| {
-                    // A caller that has gone wants no answer.
-                    let _ = reply.send(result.and_then(|value| committed.map(|()| value)));
-                }),
-            }
-        });
-        let stopped = || StoreError::unavailable("the writer's thread has stopped");
+        let (command, answered) = command(work);
         self.commands.as_ref().ok_or_else(stopped)?.send(command).map_err(|_| stopped())?;
         answered.await.map_err(|_| stopped())?
     }
+
+    /// Takes a step together with the next that comes, so that it costs no
+    /// commit of its own; alone when none comes for as long as the writer
+    /// looks around.
+    pub(super) async fn write_along<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Step<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
+            return Err(stopped());
+        }
+        let (command, answered) = command(work);
+        lock(&self.along).push(command);
+        answered.await.map_err(|_| stopped())?
+    }
+}
+
+/// A step as the thread takes it, and where its answer comes.
+fn command<T: Send + 'static>(
+    work: impl FnOnce(&mut Step<'_>) -> Result<T, StoreError> + Send + 'static,
+) -> (Command, oneshot::Receiver<Result<T, StoreError>>) {
+    let (reply, answered) = oneshot::channel();
+    let command: Command = Box::new(move |step| {
+        let result = step.and_then(work);
+        Taken {
+            keep: result.is_ok(),
+            answer: Box::new(move |committed| {
+                // A caller that has gone wants no answer.
+                let _ = reply.send(result.and_then(|value| committed.map(|()| value)));
+            }),
+        }
+    });
+    (command, answered)
+}
+
+fn stopped() -> StoreError {
+    StoreError::unavailable("the writer's thread has stopped")
+}
+
+fn lock(along: &Along) -> MutexGuard<'_, Vec<Command>> {
+    along.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Writer {
@@ -91,6 +126,7 @@ struct Loop {
     wakers: Arc<Wakers>,
     disk: Disk,
     waiting: Receiver<Command>,
+    along: Along,
     seen: i64,
 }
 
@@ -99,9 +135,15 @@ impl Loop {
         let mut look_after = LOOK_SOONEST;
         loop {
             match self.waiting.recv_timeout(look_after) {
-                Ok(first) => self.commit(first),
-                Err(RecvTimeoutError::Timeout) => look_after = (look_after * 2).min(LOOK_LATEST),
-                Err(RecvTimeoutError::Disconnected) => return,
+                Ok(first) => self.commit(Some(first)),
+                Err(RecvTimeoutError::Timeout) => {
+                    look_after = (look_after * 2).min(LOOK_LATEST);
+                    self.commit(None);
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.commit(None);
+                    return;
+                }
             }
             if self.changed_elsewhere() {
                 look_after = LOOK_SOONEST;
@@ -112,9 +154,15 @@ impl Loop {
         }
     }
 
-    fn commit(&self, first: Command) {
-        let mut group = vec![first];
+    /// Commits a command with all that wait, and with those that come along;
+    /// without one, the latter alone.
+    fn commit(&self, first: Option<Command>) {
+        let mut group: Vec<Command> = first.into_iter().collect();
         group.extend(self.waiting.try_iter().take(GROUP - 1));
+        group.append(&mut lock(&self.along));
+        if group.is_empty() {
+            return;
+        }
         let mut committed = batch::commit(&self.db, &self.clock, group);
         if committed.disk_full {
             // Before anyone is answered: who tries again finds room.

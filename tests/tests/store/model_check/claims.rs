@@ -24,6 +24,7 @@ pub(super) fn accept(
         ensure!(attempts <= job.new.max_attempts, "{} has more attempts than allowed", lease.item);
         let expected = Claimed {
             lease: lease.clone(),
+            tenant: job.new.tenant.clone(),
             source: source(lease.item.index),
             options: job.new.options.clone(),
             attempt: attempts,

@@ -117,6 +117,7 @@ impl RefJob {
             metadata: self.new.metadata.clone(),
             status: self.status(),
             items: self.counts(),
+            cached: 0,
             created_at: self.created_at,
             started_at: self.started_at,
             completed_at: self.completed_at,

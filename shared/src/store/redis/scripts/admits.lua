@@ -5,12 +5,7 @@
 --       uploads allowed, 6 shards.
 local word, live, over = refuse(ARGV[2], 1, 1, 3)
 if not word then
-  -- Where INFO is forbidden, nothing is known of the memory.
-  local info = redis.pcall('INFO', 'memory')
-  if type(info) == 'string' then
-    local used = tonumber(string.match(info, '\nused_memory:(%d+)'))
-    local most = tonumber(string.match(info, '\nmaxmemory:(%d+)'))
-    if used and most and most > 0 and used > 0.7 * most then word, live = 'memory', used end
-  end
+  local used, most = memory()
+  if used > 0.7 * most then word, live = 'memory', used end
 end
 return {word or 'admitted', live or 0, over or 0, drained()}

@@ -44,7 +44,7 @@ local function hand_out(item, score, solo)
   call('ZADD', LEASES, now + lease, item)
   if j[1] == 'queued' then start(job, j) end
   claimed[#claimed + 1] = {item, token, attempt, j[4], solo and 1 or 0, source, j[3], j[5],
-    j[7] or ''}
+    j[7] or '', j[6]}
 end
 
 -- Items that took a worker down go first, and alone.

@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- Records outcomes, each fenced by its lease. Answers a word and the job's
 -- final status, or nothing, for each.
--- ARGV: from 2 on an item, its token, succeeded|failed|canceled, the outcome.
+-- ARGV: from 2 on an item, its token, succeeded|cached|failed|canceled, the
+--       outcome.
 local answers = {}
 for i = 2, #ARGV, 4 do
   local item = ARGV[i]

@@ -1,7 +1,8 @@
 #!lua flags=no-writes
 -- What is where: the lanes with ready items, each with the creation of its
 -- oldest, then items delayed, running and live, dead letters, deliveries that
--- are pending, and when a claim should look at the first of those it may.
+-- are pending, when a claim should look at the first of those it may, and
+-- answers kept.
 
 -- A lane is sorted by fairness, not by age, but each tenant's oldest item is
 -- its first: looking at the head finds the oldest of all, unless more
@@ -37,4 +38,5 @@ return {
   call('ZCOUNT', DEAD, '('..int(now - WEEK), '+inf'),
   num(call('HGET', META, OUT_PENDING)) + call('ZCARD', leaving),
   first and math.floor(num(first)) or false,
+  call('ZCARD', ANSWERS),
 }

@@ -20,6 +20,7 @@ fn answer() -> ItemOutcome {
         provider: "cpu".to_owned(),
         precision: "fp32".to_owned(),
         batch_size: 1,
+        cached: false,
         image: ImageInfo { media_type: "image/jpeg".into(), width: 4, height: 3, bytes: 120 },
         timings: StageTimings::default(),
     }))

@@ -1,6 +1,7 @@
 //! What only the Redis store must hold, tried on a server of each test's own.
 //! What both stores must hold is tried by the conformance suite.
 
+mod answers;
 mod draining;
 mod guarding;
 mod life;
@@ -76,7 +77,7 @@ fn job() -> NewJob {
         weight: 1,
         model: model(),
         priority: Priority::Normal,
-        options: JobOptions { top_k: 5 },
+        options: JobOptions { top_k: 5, cache: true },
         metadata: serde_json::Map::new(),
         max_attempts: 3,
         retention: RETENTION,

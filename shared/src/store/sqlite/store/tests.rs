@@ -46,7 +46,7 @@ fn new_job() -> NewJob {
         weight: 1,
         model: model(),
         priority: Priority::Normal,
-        options: JobOptions { top_k: 5 },
+        options: JobOptions { top_k: 5, cache: true },
         metadata: serde_json::from_str(r#"{"sku":"a\u0000b"}"#).unwrap(),
         max_attempts: 2,
         retention: Duration::from_secs(3600),
@@ -418,6 +418,7 @@ fn the_queries_of_a_busy_store_walk_indexes_and_sort_nothing() {
     for sql in [
         claim::READY_ITEMS,
         claim::PROMOTE_DUE,
+        cache::FORGET_OLDEST,
         overview::LANES,
         reap::RUN_OUT,
         webhooks::claim::DUE_LANES,

@@ -26,10 +26,15 @@ local function end_job(job)
   return status
 end
 
--- Ends an item that is in no queue any more. `how` is succeeded, failed or
--- canceled. Answers the job's status if that was its last item.
+-- Ends an item that is in no queue any more. `how` is succeeded, cached (which
+-- is succeeded without work), failed or canceled. Answers the job's status if
+-- that was its last item.
 local function finish(item, how, outcome)
   local job, index = split(item)
+  if how == 'cached' then
+    call('HINCRBY', job_key(job), 'cached', 1)
+    how = 'succeeded'
+  end
   call('HSET', results_key(job), index, outcome)
   freed = freed + bytes_of(call('HGET', sources_key(job), index) or '')
   call('HDEL', sources_key(job), index)

@@ -13,6 +13,7 @@ local DELAYED, LEASES, DEAD = P..'delayed', P..'leases', P..'dead'
 local OPEN, EXPIRY, LANES = P..'open', P..'expiry', P..'lanes'
 local MODELS, SEEN = P..'models', P..'seen'
 local LOADS, DRAINED = P..'loads', P..'drained'
+local ANSWERS = P..'answers'
 
 local function job_key(job) return P..'job:'..job end
 local function sources_key(job) return P..'src:'..job end
@@ -24,6 +25,7 @@ local function ready_key(lane) return P..'ready:'..lane end
 local function solo_key(lane) return P..'solo:'..lane end
 local function tags_key(lane) return P..'tags:'..lane end
 local function key_key(tenant, key) return P..'key:'..tenant..':'..key end
+local function answer_key(key) return P..'answer:'..key end
 local function serving_key(model) return P..'serving:'..model end
 
 -- While a cluster moves a slot, its keys lie on two nodes, and a script would
