@@ -7,8 +7,8 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use aisle_api::ApiSettings;
+use aisle_shared::telemetry::metrics_recorder;
 use aisle_shared::vitals::{Hindrance, Patience, Vitals};
-use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
 
 use crate::rig::{LABELS, MODEL, Rig, get, send, submit};
@@ -97,8 +97,7 @@ async fn metrics_are_what_the_process_renders() {
 #[actix_web::test]
 async fn metrics_tell_of_requests_jobs_and_what_the_store_holds() {
     let mut rig = Rig::new().await;
-    let recorder = PrometheusBuilder::new().build_recorder();
-    let handle = recorder.handle();
+    let (recorder, handle) = metrics_recorder().unwrap();
     rig.state.metrics = Arc::new(move || handle.render());
     let _kept = metrics::set_default_local_recorder(&recorder);
     let app = rig.app().await;

@@ -116,8 +116,7 @@ fn count(value: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use metrics_exporter_prometheus::PrometheusBuilder;
-
+    use super::super::metrics_recorder;
     use super::*;
     use crate::domain::{Activation, ModelCard};
     use crate::store::WebhookStats;
@@ -143,10 +142,10 @@ mod tests {
     /// What is shown after each of the reports.
     fn shown<const N: usize>(reports: [&dyn Fn(&StoreGauges); N]) -> [String; N] {
         let gauges = StoreGauges::default();
-        let recorder = PrometheusBuilder::new().build_recorder();
+        let (recorder, handle) = metrics_recorder().unwrap();
         reports.map(|report| {
             metrics::with_local_recorder(&recorder, || report(&gauges));
-            recorder.handle().render()
+            handle.render()
         })
     }
 

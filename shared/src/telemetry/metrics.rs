@@ -1,64 +1,66 @@
 //! Keeping metrics and showing them in Prometheus' text format.
+//!
+//! Each value goes into its bucket when it is recorded. A recorder that keeps
+//! values until someone sorts them grows with what it is told, and the memory
+//! of what was sorted comes back late.
 
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread;
-use std::time::Duration;
+use std::fmt;
 
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_prometheus::Recorder;
+use prometheus::{HistogramOpts, HistogramVec, Registry, TextEncoder};
 
 use super::TelemetryError;
 use super::names::{self, Described, Kind};
 
-/// How often recorded values are sorted into their buckets, so that they do
-/// not pile up in a process that nobody scrapes.
-const UPKEEP_PERIOD: Duration = Duration::from_secs(5);
-
 /// Shows the metrics kept so far. Clones show the same.
-#[derive(Debug, Clone)]
-pub struct MetricsHandle {
-    exporter: PrometheusHandle,
-    /// Its thread ends when the last clone is dropped.
-    _upkeep: Arc<Sender<()>>,
+#[derive(Clone)]
+pub struct MetricsHandle(Registry);
+
+impl fmt::Debug for MetricsHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MetricsHandle").finish_non_exhaustive()
+    }
 }
 
 impl MetricsHandle {
     /// All metrics in Prometheus' text format.
     #[must_use]
     pub fn render(&self) -> String {
-        self.exporter.render()
+        let shown = TextEncoder::new().encode_to_string(&self.0.gather());
+        shown.unwrap_or_else(|error| {
+            tracing::error!(%error, "the metrics cannot be shown");
+            String::new()
+        })
     }
 }
 
 /// Keeps the metrics that this process reports from now on.
 ///
 /// # Errors
-/// When they are kept already, or no thread can be started.
+/// When they are kept already.
 pub fn install_metrics() -> Result<MetricsHandle, TelemetryError> {
-    let exporter = builder()?.install_recorder()?;
-    describe();
+    let (recorder, handle) = metrics_recorder()?;
+    metrics::set_global_recorder(recorder).map_err(|_| TelemetryError::MetricsInPlace)?;
     metrics::gauge!(names::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-    let (alive, ended) = channel();
-    let handle = MetricsHandle { exporter: exporter.clone(), _upkeep: Arc::new(alive) };
-    thread::Builder::new()
-        .name("metrics-upkeep".to_owned())
-        .spawn(move || keep_small(&exporter, &ended))?;
     Ok(handle)
 }
 
-fn keep_small(exporter: &PrometheusHandle, ended: &Receiver<()>) {
-    while ended.recv_timeout(UPKEEP_PERIOD) == Err(RecvTimeoutError::Timeout) {
-        exporter.run_upkeep();
-    }
-}
-
-fn builder() -> Result<PrometheusBuilder, BuildError> {
-    names::ALL.iter().try_fold(PrometheusBuilder::new(), |builder, metric| match metric.kind {
-        Kind::Histogram(buckets) => {
-            builder.set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), buckets)
+/// What keeps metrics once it is told of them, and what shows these.
+///
+/// # Errors
+/// When they are badly described.
+pub fn metrics_recorder() -> Result<(Recorder, MetricsHandle), TelemetryError> {
+    let registry = Registry::new();
+    let mut builder = Recorder::builder().with_registry(&registry);
+    for Described { name, kind, help } in names::ALL {
+        if let Kind::Histogram(buckets, labels) = kind {
+            let options = HistogramOpts::new(*name, *help).buckets(buckets.to_vec());
+            builder = builder.try_with_metric(HistogramVec::new(options, labels)?)?;
         }
-        Kind::Counter | Kind::Gauge => Ok(builder),
-    })
+    }
+    let recorder = builder.build();
+    metrics::with_local_recorder(&recorder, describe);
+    Ok((recorder, MetricsHandle(registry)))
 }
 
 fn describe() {
@@ -66,7 +68,7 @@ fn describe() {
         match kind {
             Kind::Counter => metrics::describe_counter!(*name, *help),
             Kind::Gauge => metrics::describe_gauge!(*name, *help),
-            Kind::Histogram(_) => metrics::describe_histogram!(*name, *help),
+            Kind::Histogram(..) => {}
         }
     }
 }
@@ -78,13 +80,10 @@ mod tests {
     use super::*;
 
     /// What is shown after `report`.
-    pub(crate) fn shown(report: impl FnOnce()) -> String {
-        let recorder = builder().unwrap().build_recorder();
-        metrics::with_local_recorder(&recorder, || {
-            describe();
-            report();
-        });
-        recorder.handle().render()
+    fn shown(report: impl FnOnce()) -> String {
+        let (recorder, handle) = metrics_recorder().unwrap();
+        metrics::with_local_recorder(&recorder, report);
+        handle.render()
     }
 
     #[test]
@@ -113,7 +112,7 @@ mod tests {
             assert!(seen.insert(name), "{name} twice");
             assert!(name.starts_with("aisle_") && help.ends_with('.'), "{name}");
             assert_eq!(name.ends_with("_total"), matches!(kind, Kind::Counter), "{name}");
-            if let Kind::Histogram(buckets) = kind {
+            if let Kind::Histogram(buckets, _) = kind {
                 assert!(buckets.is_sorted(), "{name}");
                 assert!(name.ends_with("_seconds") || name.ends_with("_size"), "{name}");
             }

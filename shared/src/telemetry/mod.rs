@@ -12,7 +12,7 @@ mod traces;
 
 pub use gauges::StoreGauges;
 pub use logging::{LogFormat, init_logging};
-pub use metrics::{MetricsHandle, install_metrics};
+pub use metrics::{MetricsHandle, install_metrics, metrics_recorder};
 pub use traces::{Kind as SpanKind, Span, TraceSettings, TracesHandle, init_traces};
 
 /// Why logs, metrics or traces could not be set up.
@@ -24,12 +24,12 @@ pub enum TelemetryError {
     /// The process logs already.
     #[error("logs are set up already")]
     LogsInPlace(#[from] tracing_subscriber::util::TryInitError),
-    /// The process keeps metrics already, or they are badly described.
+    /// The process keeps metrics already.
+    #[error("metrics are kept already")]
+    MetricsInPlace,
+    /// The metrics are badly described.
     #[error("metrics cannot be kept: {0}")]
-    Metrics(#[from] metrics_exporter_prometheus::BuildError),
-    /// The thread that keeps metrics small could not be started.
-    #[error("the thread that keeps metrics small could not be started: {0}")]
-    Thread(#[from] std::io::Error),
+    Metrics(#[from] prometheus::Error),
     /// The process traces already.
     #[error("traces are set up already")]
     TracesInPlace,

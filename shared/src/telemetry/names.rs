@@ -8,8 +8,8 @@ pub(super) enum Kind {
     Counter,
     /// A value as it stands.
     Gauge,
-    /// Values sorted into buckets with these upper bounds.
-    Histogram(&'static [f64]),
+    /// Values sorted into buckets with these upper bounds, by these labels.
+    Histogram(&'static [f64], &'static [&'static str]),
 }
 
 /// A metric as it is told to Prometheus.
@@ -29,7 +29,7 @@ impl Described {
         match self.kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
-            Kind::Histogram(_) => "histogram",
+            Kind::Histogram(..) => "histogram",
         }
     }
 }
@@ -68,7 +68,8 @@ macro_rules! metrics {
 }
 
 metrics! {
-    HTTP_REQUEST_DURATION_SECONDS = "aisle_http_request_duration_seconds", Kind::Histogram(HTTP),
+    HTTP_REQUEST_DURATION_SECONDS = "aisle_http_request_duration_seconds",
+        Kind::Histogram(HTTP, &["method", "route", "status"]),
         "Time from a request to its answer, by method, route and status.";
     REFUSALS_TOTAL = "aisle_refusals_total", Kind::Counter,
         "Jobs refused that would be taken in at another time, by reason.";
@@ -80,13 +81,13 @@ metrics! {
         "Jobs forgotten after their retention.";
     JOBS_ABORTED_TOTAL = "aisle_jobs_aborted_total", Kind::Counter,
         "Large jobs given up because they were never completed by their submitter.";
-    JOB_QUEUE_SECONDS = "aisle_job_queue_seconds", Kind::Histogram(JOB),
+    JOB_QUEUE_SECONDS = "aisle_job_queue_seconds", Kind::Histogram(JOB, &["model"]),
         "Time from a job's submission to the claim of an item of it, by model.";
-    JOB_DURATION_SECONDS = "aisle_job_duration_seconds", Kind::Histogram(JOB),
+    JOB_DURATION_SECONDS = "aisle_job_duration_seconds", Kind::Histogram(JOB, &["model"]),
         "Time from a job's submission to its end, by model.";
     ITEMS_FINISHED_TOTAL = "aisle_items_finished_total", Kind::Counter,
         "Items that a worker ended, by model, status and reason.";
-    ITEM_DURATION_SECONDS = "aisle_item_duration_seconds", Kind::Histogram(JOB),
+    ITEM_DURATION_SECONDS = "aisle_item_duration_seconds", Kind::Histogram(JOB, &["model"]),
         "Time from the submission of an item's job to the item's record, by model.";
     QUEUE_DEPTH = "aisle_queue_depth", Kind::Gauge,
         "Items that wait for a worker, by lane: model/priority.";
@@ -123,9 +124,10 @@ metrics! {
         "1, by the version that runs.";
     WEBHOOK_ATTEMPTS_TOTAL = "aisle_webhook_attempts_total", Kind::Counter,
         "Attempts to deliver a webhook, by result.";
-    WEBHOOK_ATTEMPT_SECONDS = "aisle_webhook_attempt_seconds", Kind::Histogram(DELIVERY),
+    WEBHOOK_ATTEMPT_SECONDS = "aisle_webhook_attempt_seconds",
+        Kind::Histogram(DELIVERY, &["result"]),
         "Time of an attempt to deliver a webhook, by result.";
-    WEBHOOK_DELAY_SECONDS = "aisle_webhook_delay_seconds", Kind::Histogram(JOB),
+    WEBHOOK_DELAY_SECONDS = "aisle_webhook_delay_seconds", Kind::Histogram(JOB, &[]),
         "Time from a job's end to the delivery of its webhook.";
     WEBHOOKS_IN_FLIGHT = "aisle_webhooks_in_flight", Kind::Gauge,
         "Webhooks that this process is delivering.";
@@ -133,30 +135,30 @@ metrics! {
         "Webhooks that were neither delivered nor given up.";
     WEBHOOKS_OVERDUE_SECONDS = "aisle_webhooks_overdue_seconds", Kind::Gauge,
         "Time that a webhook has been due and no sender has claimed it, though no cap held it back.";
-    FETCH_SECONDS = "aisle_fetch_seconds", Kind::Histogram(STAGE),
+    FETCH_SECONDS = "aisle_fetch_seconds", Kind::Histogram(STAGE, &["model"]),
         "Time to read an image's bytes, by model.";
     CACHE_LOOKUPS_TOTAL = "aisle_cache_lookups_total", Kind::Counter,
         "Pictures looked for in the cache, by model and result: hit, miss, shared (the same \
          picture was in work) or failed.";
-    CACHE_LOOKUP_SECONDS = "aisle_cache_lookup_seconds", Kind::Histogram(STAGE),
+    CACHE_LOOKUP_SECONDS = "aisle_cache_lookup_seconds", Kind::Histogram(STAGE, &[]),
         "Time of one look-up in the cache, for all pictures that wait for one.";
     CACHE_ENTRIES = "aisle_cache_entries", Kind::Gauge,
         "Answers kept in the cache.";
-    DECODE_SECONDS = "aisle_decode_seconds", Kind::Histogram(STAGE),
+    DECODE_SECONDS = "aisle_decode_seconds", Kind::Histogram(STAGE, &["model"]),
         "Time to decode an image, by model.";
     DECODERS_REPLACED_TOTAL = "aisle_decoders_replaced_total", Kind::Counter,
         "Decoder processes that were replaced, by reason: crash, timeout or recycled.";
-    PREPROCESS_SECONDS = "aisle_preprocess_seconds", Kind::Histogram(STAGE),
+    PREPROCESS_SECONDS = "aisle_preprocess_seconds", Kind::Histogram(STAGE, &["model"]),
         "Time to resize and normalise an image, by model.";
-    BATCH_WAIT_SECONDS = "aisle_batch_wait_seconds", Kind::Histogram(STAGE),
+    BATCH_WAIT_SECONDS = "aisle_batch_wait_seconds", Kind::Histogram(STAGE, &["model"]),
         "Time that a prepared image waits for the network, by model.";
-    INFERENCE_SECONDS = "aisle_inference_seconds", Kind::Histogram(STAGE),
+    INFERENCE_SECONDS = "aisle_inference_seconds", Kind::Histogram(STAGE, &["model"]),
         "Time of the network for a batch, by model.";
-    POSTPROCESS_SECONDS = "aisle_postprocess_seconds", Kind::Histogram(STAGE),
+    POSTPROCESS_SECONDS = "aisle_postprocess_seconds", Kind::Histogram(STAGE, &["model"]),
         "Time to turn a network's output into predictions, by model.";
-    RECORD_SECONDS = "aisle_record_seconds", Kind::Histogram(STAGE),
+    RECORD_SECONDS = "aisle_record_seconds", Kind::Histogram(STAGE, &[]),
         "Time of one call that records outcomes.";
-    BATCH_SIZE = "aisle_batch_size", Kind::Histogram(BATCH),
+    BATCH_SIZE = "aisle_batch_size", Kind::Histogram(BATCH, &["model"]),
         "Images of a batch, by model.";
     BATCH_CUT_TOTAL = "aisle_batch_cut_total", Kind::Counter,
         "Batches cut, by model and reason.";

@@ -115,7 +115,7 @@ pub(super) fn dead_letter() {
 #[cfg(test)]
 mod tests {
     use aisle_shared::domain::Activation;
-    use metrics_exporter_prometheus::PrometheusBuilder;
+    use aisle_shared::telemetry::metrics_recorder;
 
     use super::*;
 
@@ -130,16 +130,16 @@ mod tests {
             provider: "cpu".to_owned(),
             precision: "fp32".to_owned(),
         };
-        let recorder = PrometheusBuilder::new().build_recorder();
+        let (recorder, handle) = metrics_recorder().unwrap();
         metrics::with_local_recorder(&recorder, || {
             Metrics::new(&card).claimed(Timestamp(Timestamp::now().0 - 90_000));
         });
-        let shown = recorder.handle().render();
+        let shown = handle.render();
         let value = |series: &str| -> f64 {
             let line = shown.lines().find_map(|line| line.strip_prefix(series));
             line.unwrap_or_else(|| panic!("{series}\n{shown}")).trim().parse().unwrap()
         };
-        let labels = r#"model="flowers",version="v1",provider="cpu",precision="fp32""#;
+        let labels = r#"model="flowers",precision="fp32",provider="cpu",version="v1""#;
         assert!(value(&format!("aisle_model_info{{{labels}}}")) > 0.0);
         assert!(value(r#"aisle_job_queue_seconds_sum{model="flowers"}"#) >= 90.0);
     }

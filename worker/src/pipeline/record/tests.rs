@@ -5,8 +5,7 @@ use aisle_shared::domain::{
     JobId, JobOptions, ModelName, NewItem, NewJob, Priority, TenantId, Timestamp, WorkerId,
 };
 use aisle_shared::store::{ClaimRequest, SqliteOptions, SqliteStore, StoreLimits};
-use aisle_shared::telemetry::Span;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
+use aisle_shared::telemetry::{MetricsHandle, Span, metrics_recorder};
 use tempfile::TempDir;
 
 use super::*;
@@ -19,7 +18,8 @@ const AGE: Duration = Duration::from_secs(90);
 /// A recorder of endings over a store, beside one of metrics.
 struct Rig {
     recorder: Recorder,
-    kept: PrometheusRecorder,
+    metrics: Box<dyn ::metrics::Recorder>,
+    shown: MetricsHandle,
     _folder: TempDir,
 }
 
@@ -41,8 +41,8 @@ impl Rig {
             give_up: CancellationToken::new(),
             removals: TaskTracker::new(),
         };
-        let kept = PrometheusBuilder::new().build_recorder();
-        Self { recorder, kept, _folder: folder }
+        let (metrics, shown) = metrics_recorder().unwrap();
+        Self { recorder, metrics: Box::new(metrics), shown, _folder: folder }
     }
 
     /// A job's items, claimed for the only time that they may be.
@@ -97,10 +97,10 @@ impl Rig {
 
     /// What metrics show once these endings are recorded.
     async fn shown_after(&self, endings: impl IntoIterator<Item = (Work, Ending)>) -> Vec<String> {
-        let _kept = ::metrics::set_default_local_recorder(&self.kept);
+        let _kept = ::metrics::set_default_local_recorder(&*self.metrics);
         let ended = endings.into_iter().map(|(work, ending)| *Ended::new(work, ending));
         self.recorder.record(ended).await;
-        self.kept.handle().render().lines().map(str::to_owned).collect()
+        self.shown.render().lines().map(str::to_owned).collect()
     }
 }
 
@@ -131,7 +131,7 @@ async fn items_are_counted_and_timed_when_they_end() {
     assert_lines(
         &shown,
         &[
-            r#"aisle_items_finished_total{model="flowers",status="failed",reason="internal"} 2"#,
+            r#"aisle_items_finished_total{model="flowers",reason="internal",status="failed"} 2"#,
             r#"aisle_item_duration_seconds_count{model="flowers"} 2"#,
         ],
     );
@@ -152,7 +152,7 @@ async fn an_item_whose_attempts_are_spent_is_counted_as_a_dead_letter() {
         &shown,
         &[
             "aisle_dead_letter_total 1",
-            r#"aisle_items_finished_total{model="flowers",status="failed",reason="internal"} 1"#,
+            r#"aisle_items_finished_total{model="flowers",reason="internal",status="failed"} 1"#,
         ],
     );
 }
@@ -167,7 +167,7 @@ async fn an_item_to_be_tried_again_ends_canceled_where_its_job_was() {
     let shown = rig.shown_after(works.into_iter().map(retry)).await;
     assert_lines(
         &shown,
-        &[r#"aisle_items_finished_total{model="flowers",status="canceled",reason=""} 1"#],
+        &[r#"aisle_items_finished_total{model="flowers",reason="",status="canceled"} 1"#],
     );
     assert!(!shown.iter().any(|line| line.contains("dead_letter")), "{shown:#?}");
 }
