@@ -1,0 +1,8 @@
+//! From a folder of photographs to a model folder that a worker serves. The
+//! modules are the road of a data set: what there is (`dataset`), which part
+//! each picture plays (`split`).
+//!
+//! What must never happen: a picture that judges has been learned from.
+
+pub mod dataset;
+pub mod split;
