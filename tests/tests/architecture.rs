@@ -18,7 +18,7 @@ const MAY_USE: [(&str, &[&str]); 7] = [
     ("shared", &[]),
     ("api", &["shared"]),
     ("worker", &["shared"]),
-    ("train", &[]),
+    ("train", &["shared", "worker"]),
     ("openapi", &["api"]),
     ("cli", &["api", "openapi", "shared", "worker"]),
     ("tests", &["api", "cli", "openapi", "shared", "worker"]),
@@ -26,12 +26,13 @@ const MAY_USE: [(&str, &[&str]); 7] = [
 
 /// Foreign crates by the start of their name, and the only crates of the
 /// workspace that may use them.
-const ONLY_IN: [(&str, &[&str]); 14] = [
+const ONLY_IN: [(&str, &[&str]); 15] = [
     ("actix", &["api", "cli", "tests"]),
     ("utoipa", &["api", "openapi"]),
     ("ort", &["worker"]),
-    ("ndarray", &["worker"]),
+    ("ndarray", &["train"]),
     ("csv", &["train"]),
+    ("rayon", &["train"]),
     ("tar", &["train"]),
     ("landlock", &["worker"]),
     ("seccompiler", &["worker"]),

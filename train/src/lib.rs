@@ -1,8 +1,14 @@
 //! From a folder of photographs to a model folder that a worker serves. The
 //! modules are the road of a data set: what there is (`dataset`), which part
-//! each picture plays (`split`).
+//! each picture plays (`split`), what networks make of it (`features`). `onnx`
+//! takes graphs apart and joins them.
 //!
 //! What must never happen: a picture that judges has been learned from.
 
 pub mod dataset;
+pub mod features;
+pub mod onnx;
 pub mod split;
+pub mod watch;
+
+pub use features::Machine;
