@@ -26,11 +26,12 @@ const MAY_USE: [(&str, &[&str]); 7] = [
 
 /// Foreign crates by the start of their name, and the only crates of the
 /// workspace that may use them.
-const ONLY_IN: [(&str, &[&str]); 15] = [
+const ONLY_IN: [(&str, &[&str]); 16] = [
     ("actix", &["api", "cli", "tests"]),
     ("utoipa", &["api", "openapi"]),
     ("ort", &["worker"]),
     ("ndarray", &["train"]),
+    ("argmin", &["train"]),
     ("csv", &["train"]),
     ("rayon", &["train"]),
     ("tar", &["train"]),
