@@ -20,8 +20,8 @@ const MAY_USE: [(&str, &[&str]); 7] = [
     ("worker", &["shared"]),
     ("train", &["shared", "worker"]),
     ("openapi", &["api"]),
-    ("cli", &["api", "openapi", "shared", "worker"]),
-    ("tests", &["api", "cli", "openapi", "shared", "worker"]),
+    ("cli", &["api", "openapi", "shared", "train", "worker"]),
+    ("tests", &["api", "cli", "openapi", "shared", "train", "worker"]),
 ];
 
 /// Foreign crates by the start of their name, and the only crates of the
