@@ -1,5 +1,7 @@
 //! The command line.
 
+mod train;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +10,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::{Span, SpanRelativeTo};
 
 use crate::settings::SettingsArgs;
+
+pub(crate) use train::{EvaluateArgs, TrainArgs};
 
 /// Tells which category a product photograph belongs to.
 #[derive(Debug, Parser)]
@@ -32,6 +36,10 @@ pub(crate) enum Command {
     Models(ModelsArgs),
     /// Find the fastest way to run each model here that agrees with the CPU.
     Tune(TuneArgs),
+    /// Make a model for your own categories from a folder of photographs.
+    Train(TrainArgs),
+    /// Say how good a model is on photographs whose categories are known.
+    Evaluate(EvaluateArgs),
     /// Make, list and revoke API keys.
     #[command(subcommand)]
     Keys(KeysCommand),

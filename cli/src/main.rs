@@ -7,6 +7,7 @@ mod environment;
 mod models;
 mod ort_lib;
 mod output;
+mod progress;
 mod secret_key;
 mod settings;
 mod stopping;

@@ -14,22 +14,27 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// A crate, and the crates of the workspace that it may use.
-const MAY_USE: [(&str, &[&str]); 6] = [
+const MAY_USE: [(&str, &[&str]); 7] = [
     ("shared", &[]),
     ("api", &["shared"]),
     ("worker", &["shared"]),
+    ("train", &["shared", "worker"]),
     ("openapi", &["api"]),
-    ("cli", &["api", "openapi", "shared", "worker"]),
-    ("tests", &["api", "cli", "openapi", "shared", "worker"]),
+    ("cli", &["api", "openapi", "shared", "train", "worker"]),
+    ("tests", &["api", "cli", "openapi", "shared", "train", "worker"]),
 ];
 
 /// Foreign crates by the start of their name, and the only crates of the
 /// workspace that may use them.
-const ONLY_IN: [(&str, &[&str]); 12] = [
+const ONLY_IN: [(&str, &[&str]); 16] = [
     ("actix", &["api", "cli", "tests"]),
     ("utoipa", &["api", "openapi"]),
     ("ort", &["worker"]),
-    ("ndarray", &["worker"]),
+    ("ndarray", &["train"]),
+    ("argmin", &["train"]),
+    ("csv", &["train"]),
+    ("rayon", &["train"]),
+    ("tar", &["train"]),
     ("landlock", &["worker"]),
     ("seccompiler", &["worker"]),
     ("rusqlite", &["shared", "tests"]),

@@ -12,6 +12,7 @@ pub mod tune;
 
 mod classifier;
 mod error;
+mod extractor;
 mod loaded;
 mod machine;
 mod network;
@@ -26,6 +27,7 @@ mod stage;
 
 pub use classifier::{Classifier, ClassifierSettings};
 pub use error::WorkerError;
+pub use extractor::{Extractor, Part};
 pub use pipeline::Worker;
 pub use plan::{Plan, Precision, Provider, ProviderChoice};
 pub use postprocess::{Postprocessor, Ranking};

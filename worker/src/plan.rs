@@ -146,11 +146,8 @@ pub struct Plan {
 
 impl Plan {
     /// One session of the network itself on all threads.
-    pub(crate) const fn plain(
-        provider: Provider,
-        precision: Precision,
-        threads: NonZeroUsize,
-    ) -> Self {
+    #[must_use]
+    pub const fn plain(provider: Provider, precision: Precision, threads: NonZeroUsize) -> Self {
         Self { provider, precision, variant: None, sessions: NonZeroUsize::MIN, threads }
     }
 

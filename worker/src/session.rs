@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use ort::environment::Environment;
-use ort::session::builder::GraphOptimizationLevel;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
 use crate::model::ModelFolder;
@@ -81,37 +81,53 @@ impl Session {
         plan: &Plan,
         settings: &SessionSettings,
     ) -> Result<Self, SessionError> {
-        let inner = ort::session::Session::builder(environment)?
-            .with_optimization_level(GraphOptimizationLevel::All)
-            .map_err(ort::Error::from)?
-            .with_intra_threads(plan.threads.get())
-            .map_err(ort::Error::from)?
-            // Spinning between runs takes the processors from the decoders:
-            // measured, 11 instead of 6.5 ms of CPU time for each image.
-            .with_intra_op_spinning(false)
-            .map_err(ort::Error::from)?
-            .with_inter_threads(1)
-            .map_err(ort::Error::from)?
-            .with_execution_providers(plan.dispatches(settings.engines.as_deref())?)
-            .map_err(ort::Error::from)?
-            .commit_from_file(&folder.network)?;
-        let output = folder.preprocessing.output;
-        let size = [output.height, output.width];
-        let batches = check_input(inner.inputs(), size)?;
+        let inner = builder(environment, plan, settings)?.commit_from_file(&folder.network)?;
+        let size = [folder.preprocessing.output.height, folder.preprocessing.output.width];
         let labels = folder.taxonomy.labels().len();
-        let mut session = Self {
-            output: pick_output(inner.outputs(), folder.logits.as_deref(), labels)?,
-            inner,
-            labels,
-            size,
-            batch_sizes: match batches {
-                Batches::Any => batch_sizes(settings.max_batch.get()),
-                Batches::Single => vec![1],
-            },
-            buffer: Vec::new(),
+        let output = pick_output(inner.outputs(), folder.logits.as_deref(), labels)?;
+        Self::over(inner, output, labels, size, settings.max_batch)
+    }
+
+    /// Loads a graph that is in memory and takes an output of it as it is,
+    /// however many values it has for each image.
+    ///
+    /// # Errors
+    /// When the graph cannot be loaded, does not take images of that height
+    /// and width, or has no such output.
+    pub(crate) fn load_part(
+        environment: &Environment,
+        graph: &[u8],
+        output: &str,
+        size: [u32; 2],
+        plan: &Plan,
+        settings: &SessionSettings,
+    ) -> Result<Self, SessionError> {
+        let mut inner = builder(environment, plan, settings)?.commit_from_memory(graph)?;
+        check_input(inner.inputs(), size)?;
+        let width = measure(&mut inner, output, size)?;
+        Self::over(inner, output.to_owned(), width, size, settings.max_batch)
+    }
+
+    fn over(
+        inner: ort::session::Session,
+        output: String,
+        labels: usize,
+        size: [u32; 2],
+        max_batch: NonZeroUsize,
+    ) -> Result<Self, SessionError> {
+        let batch_sizes = match check_input(inner.inputs(), size)? {
+            Batches::Any => batch_sizes(max_batch.get()),
+            Batches::Single => vec![1],
         };
+        let mut session = Self { inner, output, labels, size, batch_sizes, buffer: Vec::new() };
         session.warm_up()?;
         Ok(session)
+    }
+
+    /// Values that come out for each image.
+    #[must_use]
+    pub const fn width(&self) -> usize {
+        self.labels
     }
 
     /// Batch sizes that [`Session::run`] takes, ascending from 1.
@@ -157,6 +173,43 @@ impl Session {
         }
         Ok(())
     }
+}
+
+fn builder(
+    environment: &Environment,
+    plan: &Plan,
+    settings: &SessionSettings,
+) -> Result<SessionBuilder, SessionError> {
+    let builder = ort::session::Session::builder(environment)?
+        .with_optimization_level(GraphOptimizationLevel::All)
+        .map_err(ort::Error::from)?
+        .with_intra_threads(plan.threads.get())
+        .map_err(ort::Error::from)?
+        // Spinning between runs takes the processors from the decoders:
+        // measured, 11 instead of 6.5 ms of CPU time for each image.
+        .with_intra_op_spinning(false)
+        .map_err(ort::Error::from)?
+        .with_inter_threads(1)
+        .map_err(ort::Error::from)?
+        .with_execution_providers(plan.dispatches(settings.engines.as_deref())?)
+        .map_err(ort::Error::from)?;
+    Ok(builder)
+}
+
+/// Values that an output has for one image.
+fn measure(
+    session: &mut ort::session::Session,
+    output: &str,
+    [height, width]: [u32; 2],
+) -> Result<usize, SessionError> {
+    let [height, width] = [height as usize, width as usize];
+    let black = vec![0.0_f32; 3 * height * width];
+    let input = TensorRef::from_array_view(([1, 3, height, width], black.as_slice()))?;
+    let outputs = session.run(ort::inputs![input])?;
+    let values =
+        outputs.get(output).ok_or_else(|| SessionError::Output(format!("{output} is missing")))?;
+    let (_, values) = values.try_extract_tensor::<f32>()?;
+    Ok(values.len())
 }
 
 /// Powers of two, and the largest batch itself.

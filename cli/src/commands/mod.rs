@@ -1,12 +1,14 @@
 //! The sub-commands, one module each.
 
 mod classify;
+mod evaluate;
 mod health;
 mod keys;
 mod models;
 mod openapi;
 mod serve;
 mod switch;
+mod train;
 mod tune;
 
 use anyhow::Context;
@@ -27,6 +29,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
             | Command::Worker(_)
             | Command::Classify(_)
             | Command::Tuner
+            | Command::Train(_)
+            | Command::Evaluate(_)
     ) {
         environment::settle()?;
     }
@@ -37,6 +41,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Classify(args) => classify::run(args),
         Command::Models(args) => models::run(args),
         Command::Tune(args) => tune::run(args),
+        Command::Train(args) => train::run(args),
+        Command::Evaluate(args) => evaluate::run(args),
         Command::Keys(command) => wait_for(keys::run(command)),
         Command::Openapi => openapi::run(),
         Command::Health(args) => wait_for(health::run(args)),

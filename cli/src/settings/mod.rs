@@ -14,6 +14,7 @@ mod values;
 #[cfg(test)]
 mod example;
 
+pub(crate) use given::{Given, GivenParser};
 pub(crate) use layer::Layer;
 pub(crate) use problem::Problems;
 pub(crate) use resolve::{Settings, SettingsArgs, TlsFiles};

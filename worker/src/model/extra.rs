@@ -44,6 +44,19 @@ pub(super) struct Extra {
     pub(super) logits: Option<String>,
     /// How far faster ways to run the network may be from it.
     pub(super) tolerance: Tolerance,
+    /// From which score on answers can be accepted without a human.
+    pub(super) accept: Vec<Acceptance>,
+}
+
+/// From which score on answers are right as often as a shop asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acceptance {
+    /// The share of right answers, above 0 and at most 1.
+    pub precision: f64,
+    /// The score of the best category, 0 to 1; `null` where no score gives
+    /// that share.
+    pub score: Option<f64>,
 }
 
 impl Default for Extra {
@@ -54,6 +67,7 @@ impl Default for Extra {
             temperature: 1.0,
             logits: None,
             tolerance: Tolerance::default(),
+            accept: Vec::new(),
         }
     }
 }
@@ -69,6 +83,13 @@ impl Extra {
         let Tolerance { score, top_1 } = self.tolerance;
         if ![score, top_1].iter().all(|share| (0.0..=1.0).contains(share)) {
             return Err(KeyProblem::new("tolerance", "score and top_1 must be from 0 to 1"));
+        }
+        let is_share = |value: f64| (0.0..=1.0).contains(&value);
+        for Acceptance { precision, score } in &self.accept {
+            if !is_share(*precision) || *precision == 0.0 || !score.is_none_or(is_share) {
+                let rule = "a precision is above 0 and at most 1, a score from 0 to 1";
+                return Err(KeyProblem::new("accept", rule));
+            }
         }
         for (id, path) in &self.paths {
             if *id >= labels {
@@ -109,6 +130,8 @@ mod tests {
             (r#"{"tolerance":{"score":2}}"#, "tolerance"),
             (r#"{"paths":{"7":["a"]}}"#, "paths"),
             (r#"{"paths":{"0":["a",""]}}"#, "paths"),
+            (r#"{"accept":[{"precision":0,"score":0.5}]}"#, "accept"),
+            (r#"{"accept":[{"precision":0.95,"score":1.5}]}"#, "accept"),
         ] {
             let extra: Extra = serde_json::from_str(json).unwrap();
             assert_eq!(extra.check(2).unwrap_err().key, key, "{json}");

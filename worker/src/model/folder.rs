@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::config::RawConfig;
 use super::digest::{digest, network_files};
 use super::error::{FolderError, KeyProblem};
-use super::extra::{Extra, Tolerance};
+use super::extra::{Acceptance, Extra, Tolerance};
 use super::preprocessor::{Preprocessing, RawPreprocessor};
 use super::taxonomy::Taxonomy;
 use super::timm::TimmReader;
@@ -41,6 +41,8 @@ pub struct ModelFolder {
     pub logits: Option<String>,
     /// How far faster ways to run the network may be from it.
     pub tolerance: Tolerance,
+    /// From which score on answers can be accepted without a human.
+    pub accept: Vec<Acceptance>,
     /// What is done to an image first.
     pub preprocessing: Preprocessing,
 }
@@ -92,6 +94,7 @@ impl ModelFolder {
             temperature: extra.temperature,
             logits: extra.logits,
             tolerance: extra.tolerance,
+            accept: extra.accept,
             preprocessing: preprocessing(path, &config, &config_file)?,
             network,
         })

@@ -1,0 +1,11 @@
+//! From a shop's folder to a model that the service serves, by the real
+//! program: `aisle train`, `aisle evaluate`, then a real server.
+
+#[cfg(test)]
+mod data;
+#[cfg(test)]
+mod photographs;
+#[cfg(test)]
+mod serving;
+#[cfg(test)]
+mod shop;

@@ -1,0 +1,98 @@
+use std::fs;
+use std::process::Command;
+
+use aisle_tests::harness::Backend;
+use aisle_tests::pictures::picture;
+use aisle_tests::service::{Processes, Service, binary};
+use image::ImageFormat;
+
+use crate::shop::{CATEGORIES, Shop, complaint, json, run};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shops_folder_becomes_a_model_that_answers_in_its_words() {
+    let shop = Shop::with(12);
+    let report = shop.trained(&["--no-cache"]);
+    assert_eq!(report["test"]["top_1"]["share"], 1.0, "{report:#}");
+
+    let service = Service::start(Backend::Sqlite, Processes::One, &shop.path("models"), &[]).await;
+    for (category, colour) in CATEGORIES {
+        let upload = service
+            .client
+            .post(service.url("/v1/jobs?model=fruit"))
+            .header("content-type", "image/jpeg")
+            .header("prefer", "wait=30")
+            .body(picture(colour, 333, 217, ImageFormat::Jpeg));
+        let job: serde_json::Value =
+            upload.send().await.expect("an answer").json().await.expect("a job");
+        assert_eq!(job["status"], "succeeded", "{job:#}");
+        let best = &job["results"][0]["predictions"][0]["label"];
+        assert_eq!(best, &category.replace('/', " > "), "{job:#}");
+    }
+}
+
+#[test]
+fn two_networks_become_one_graph_though_they_see_pixels_otherwise_and_mirrored() {
+    let shop = Shop::with(12);
+    let other = shop.other_network();
+    let arguments = ["--json", "--no-cache", "--mirror"];
+    let output = shop.train(&[&shop.path("networks/tiny"), &other], &arguments);
+    let report = json(&output);
+    assert_eq!(report["backbones"].as_array().map(Vec::len), Some(2));
+    // The trainer itself runs the written folder as a worker would.
+    let agreement = &report["agreement"];
+    assert!(agreement["largest_difference"].as_f64() < Some(1e-4), "{agreement}");
+    assert!(agreement["pictures"].as_u64() >= Some(2 + 6), "{agreement}");
+}
+
+#[test]
+fn networks_that_frame_otherwise_are_refused_before_any_work() {
+    let shop = Shop::with(12);
+    let other = shop.other_network();
+    shop.preprocess(&other, |steps| steps["resample"] = 3.into());
+    let output = shop.train(&[&shop.path("networks/tiny"), &other], &[]);
+    assert!(complaint(&output).contains("tiny and other cannot be joined"), "{output:?}");
+    assert!(!shop.path("models/fruit").exists());
+}
+
+#[test]
+fn what_is_judged_again_is_judged_alike() {
+    let shop = Shop::with(15);
+    let report = shop.trained(&[]);
+    let model = shop.path("models/fruit");
+    let mut evaluate = Command::new(binary());
+    evaluate.arg("evaluate").arg(&model).args(["--json", "--part", "test"]);
+    evaluate.arg("--data").arg(model.join("split.csv")).arg("--images").arg(shop.path("data"));
+    let again = json(&run(&mut evaluate));
+    for figure in ["top_1", "top_3", "levels", "confusion", "accepted"] {
+        assert_eq!(again["judgement"][figure], report["test"][figure], "{figure}");
+    }
+    let [ours, its] = [&again["judgement"], &report["test"]]
+        .map(|judgement| judgement["calibration"]["temperature"].as_f64().expect("a number"));
+    assert!((ours - its).abs() < 1e-5 * its, "served at {ours}, chosen as {its}");
+}
+
+#[test]
+fn training_calculates_in_single_precision_whatever_serving_does() {
+    let shop = Shop::with(12);
+    let settings = shop.path("aisle.toml");
+    fs::write(&settings, "provider = \"cpu\"\nprecision = \"bf16\"\n").expect("a file");
+    let settings = settings.to_string_lossy();
+    shop.trained(&["--no-cache", "--config", &settings]);
+    shop.trained(&["--no-cache", "--replace", "--provider", "auto"]);
+    let mut evaluate = Command::new(binary());
+    evaluate.arg("evaluate").arg(shop.path("models/fruit")).arg("--data").arg(shop.path("data"));
+    let judged = run(evaluate.args(["--config", &settings]));
+    assert!(complaint(&judged).contains("cpu provider has no bf16"), "{judged:?}");
+    let judged = run(evaluate.args(["--precision", "fp32"]));
+    assert!(judged.status.success(), "{judged:?}");
+}
+
+#[test]
+fn a_model_is_not_judged_by_what_it_does_not_know() {
+    let shop = Shop::with(12);
+    shop.trained(&["--no-cache"]);
+    let mut evaluate = Command::new(binary());
+    evaluate.arg("evaluate").arg(shop.path("networks/tiny"));
+    let output = run(evaluate.arg("--data").arg(shop.path("data")));
+    assert!(complaint(&output).contains("none of its categories"), "{output:?}");
+}

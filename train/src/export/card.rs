@@ -1,0 +1,77 @@
+//! The model card: what a person wants to know of a model before using it.
+
+use crate::dataset::Part;
+use crate::report::Judgement;
+use crate::road::Trained;
+
+/// `README.md` of a model folder, with the metadata that Hugging Face reads.
+#[must_use]
+pub fn card(trained: &Trained) -> String {
+    let Trained { model, data, backbones, head, split, .. } = trained;
+    let [train, validation, test] = Part::ALL.map(|part| data.count(part));
+    let below: Vec<String> = (backbones.iter())
+        .map(|below| format!("- `{}` ({} features, {})", below.name, below.features, below.version))
+        .collect();
+    let below = below.join("\n");
+    let categories: Vec<String> =
+        data.categories.keys().map(|category| format!("- {category}")).collect();
+    let categories = categories.join("\n");
+    let figures = match &trained.test {
+        Some(test) => format!(
+            "On {} pictures that neither training nor any choice has seen:\n\n{}",
+            test.pictures,
+            table(test)
+        ),
+        None => format!(
+            "On the {} pictures that the settings were chosen on, so expect a little less on \
+             others:\n\n{}",
+            trained.validation.pictures,
+            table(&trained.validation)
+        ),
+    };
+    format!(
+        "---\npipeline_tag: image-classification\nlibrary_name: onnx\ntags:\n- aisle\n---\n\n\
+         # {model}\n\n\
+         Tells product photographs apart. Made by {made_by}: a linear head, learned by logistic \
+         regression on the features of networks that were left as they are.\n\n\
+         ## Figures\n\n{figures}\n\
+         All figures, with the confusion matrix, stand in `report.json`.\n\n\
+         ## Data\n\n\
+         {train} pictures to learn from, {validation} to choose settings on, {test} to test on; \
+         `split.csv` names each. Split with seed {seed}.\n\n\
+         ## Networks below\n\n{below}\n\n\
+         Their licences hold for this model too.\n\n\
+         ## Settings\n\n\
+         Regularisation {lambda}, balance of categories {balance}, temperature {temperature:.4}.\n\n\
+         ## Limits\n\n\
+         It knows the categories below and nothing else: a picture of something else is given \
+         the nearest of them. Pictures of another kind than those it learned from are answered \
+         less well than the figures say.\n\n\
+         ## Categories\n\n{categories}\n",
+        made_by = trained.made_by,
+        seed = split.seed,
+        lambda = head.lambda,
+        balance = head.rules.balance,
+        temperature = trained.validation.calibration.temperature,
+    )
+}
+
+fn table(judgement: &Judgement) -> String {
+    let mut rows = vec![
+        ("Best category right".to_owned(), judgement.top_1.to_string()),
+        ("Among the best three".to_owned(), judgement.top_3.to_string()),
+    ];
+    for level in &judgement.levels {
+        rows.push((format!("Level {} right", level.level), level.right.to_string()));
+    }
+    for accepted in &judgement.accepted {
+        let wanted = accepted.threshold.precision * 100.0;
+        let share = accepted.accepted.to_string();
+        rows.push((format!("Accepted without a human at {wanted:.0} % right"), share));
+    }
+    let error = judgement.calibration.after * 100.0;
+    rows.push(("Calibration error".to_owned(), format!("{error:.1} %")));
+    let rows: Vec<String> =
+        rows.into_iter().map(|(what, figure)| format!("| {what} | {figure} |\n")).collect();
+    format!("| Figure | Share (95 % interval) |\n|---|---|\n{}", rows.concat())
+}

@@ -1,0 +1,12 @@
+//! Writing a model folder that a worker serves unchanged, and holding what it
+//! computes against what training computed.
+
+mod card;
+mod folder;
+mod golden;
+mod graph;
+
+pub use card::card;
+pub use folder::{ExportError, Made, Place};
+pub use golden::{Golden, GoldenPicture};
+pub use graph::graph;

@@ -1,0 +1,267 @@
+//! Running pictures through networks, a chunk at a time: read and framed on
+//! all threads, then through each network that has not seen them before.
+
+use std::path::Path;
+
+use aisle_shared::domain::ModelName;
+use aisle_worker::decoder::{Decoder, Refusal};
+use aisle_worker::model::{ModelFolder, Preprocessing};
+use aisle_worker::preprocess::{Framing, Preprocessor};
+use aisle_worker::{Extractor, Part};
+use ndarray::Array2;
+use rayon::prelude::*;
+use sha2::{Digest as _, Sha256};
+
+use super::cache::Cache;
+use super::{Backbone, FeatureError, Machine, one_framing};
+use crate::dataset::{Picture, Skipped};
+use crate::onnx::FEATURES;
+use crate::split::{Digest, Fingerprint};
+use crate::watch::Watcher;
+
+/// Pictures that are in memory at once.
+const CHUNK: usize = 64;
+
+/// A network that pictures are run through, and what is known of it.
+#[derive(Debug)]
+pub struct Network {
+    extractor: Extractor,
+    preprocessor: Preprocessor,
+    cache: Cache,
+    /// Whether values are the mean of a picture and its mirror image.
+    mirrored: bool,
+}
+
+impl Network {
+    /// A backbone up to its features; `mirrored`, their mean over a picture and
+    /// its mirror image.
+    ///
+    /// # Errors
+    /// When it does not run, or its cache cannot be used.
+    pub fn of_backbone(
+        backbone: &Backbone,
+        mirrored: bool,
+        machine: &Machine,
+    ) -> Result<Self, FeatureError> {
+        let ModelFolder { name, version, preprocessing, .. } = &backbone.folder;
+        let graph = backbone.graph()?;
+        let part = Part { model: name, graph: &graph, output: FEATURES, size: backbone.size() };
+        let extractor =
+            Extractor::of_part(&machine.library, part, &machine.plan, &machine.session)?;
+        let cache = match &machine.cache {
+            Some(folder) => {
+                // Whatever the features depend on, in one line.
+                let framing = Framing::of(preprocessing);
+                let version = format!("{version} {framing:?} mirrored: {mirrored}");
+                open_cache(folder, name, &version, extractor.width())?
+            }
+            None => Cache::in_memory(),
+        };
+        Ok(Self { mirrored, ..Self::new(extractor, preprocessing, cache) })
+    }
+
+    /// A whole model: its values are the logits.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn of_model(folder: &ModelFolder, machine: &Machine) -> Result<Self, FeatureError> {
+        let extractor =
+            Extractor::of_model(&machine.library, folder, &machine.plan, &machine.session)?;
+        Ok(Self::new(extractor, &folder.preprocessing, Cache::in_memory()))
+    }
+
+    fn new(extractor: Extractor, steps: &Preprocessing, cache: Cache) -> Self {
+        Self { extractor, preprocessor: Preprocessor::new(steps), cache, mirrored: false }
+    }
+
+    /// Values for each image.
+    #[must_use]
+    pub const fn width(&self) -> usize {
+        self.extractor.width()
+    }
+
+    /// The values of framed pixels, past any cache.
+    ///
+    /// # Errors
+    /// When the network fails.
+    pub fn run(&mut self, pixels: &[&[u8]]) -> Result<Vec<Vec<f32>>, FeatureError> {
+        let tensors = pixels.par_iter().map(|pixels| self.preprocessor.tensor(pixels));
+        let mut tensors: Vec<Vec<f32>> = tensors.collect();
+        let mut values = self.run_tensors(&tensors)?;
+        if self.mirrored {
+            let [_, width] = self.preprocessor.output_size();
+            tensors
+                .par_iter_mut()
+                .flat_map(|tensor| tensor.par_chunks_exact_mut(width as usize))
+                .for_each(<[f32]>::reverse);
+            for (plain, mirrored) in values.iter_mut().zip(self.run_tensors(&tensors)?) {
+                for (one, other) in plain.iter_mut().zip(mirrored) {
+                    *one = (*one + other) / 2.0;
+                }
+            }
+        }
+        Ok(values)
+    }
+
+    fn run_tensors(&mut self, tensors: &[Vec<f32>]) -> Result<Vec<Vec<f32>>, FeatureError> {
+        let tensors: Vec<&[f32]> = tensors.iter().map(Vec::as_slice).collect();
+        Ok(self.extractor.run(&tensors)?)
+    }
+
+    /// Learns of those pictures that are new to it.
+    fn learn(&mut self, ready: &[Ready]) -> Result<(), FeatureError> {
+        let new: Vec<&Ready> =
+            ready.iter().filter(|ready| self.cache.get(&ready.print.file).is_none()).collect();
+        let pixels: Vec<&[u8]> = new.iter().map(|ready| ready.pixels.as_slice()).collect();
+        let values = self.run(&pixels)?;
+        let unwritable =
+            |source| FeatureError::File { path: "the cache of features".into(), source };
+        for (ready, values) in new.iter().zip(values) {
+            self.cache.put(ready.print, values).map_err(unwritable)?;
+        }
+        self.cache.flush().map_err(unwritable)
+    }
+}
+
+fn open_cache(
+    folder: &Path,
+    name: &ModelName,
+    version: &str,
+    width: usize,
+) -> Result<Cache, FeatureError> {
+    let digest = Sha256::digest(version)
+        .iter()
+        .take(8)
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let path = folder.join(format!("{name}-{digest}.features"));
+    let fault = |source| FeatureError::File { path: path.clone(), source };
+    std::fs::create_dir_all(folder).map_err(fault)?;
+    Cache::open(&path, version, width).map_err(fault)
+}
+
+/// What came of pictures, those that could be read in their order.
+#[derive(Debug)]
+pub struct Extracted {
+    /// The place of each among the pictures given.
+    pub places: Vec<usize>,
+    /// What the content of each is told by.
+    pub prints: Vec<Fingerprint>,
+    /// A row for each: the values of all networks side by side.
+    pub rows: Array2<f32>,
+    /// Pictures that could not be read.
+    pub broken: Vec<Skipped>,
+}
+
+/// A picture on its way to the networks.
+struct Ready {
+    print: Fingerprint,
+    pixels: Vec<u8>,
+}
+
+/// What a look at a picture's file brought.
+enum Seen {
+    /// All networks know it already.
+    Known(Fingerprint),
+    Ready(Ready),
+    Broken(String),
+}
+
+/// Runs pictures through networks that share a framing.
+///
+/// # Errors
+/// When a network fails, or decoding stops working; never for a picture's
+/// fault.
+pub fn extract(
+    pictures: &[Picture],
+    networks: &mut [Network],
+    framing: &Framing,
+    machine: &Machine,
+    watcher: &dyn Watcher,
+) -> Result<Extracted, FeatureError> {
+    let decoder = Decoder::start(&machine.decoder, machine.limits.clone(), machine.threads)?;
+    let (mut places, mut prints, mut broken) = (Vec::new(), Vec::new(), Vec::new());
+    watcher.begin("features", pictures.len());
+    for (number, chunk) in pictures.chunks(CHUNK).enumerate() {
+        let looked: Vec<Seen> = (chunk.par_iter())
+            .map(|picture| look(picture, networks, framing, &decoder, machine.limits.max_bytes))
+            .collect::<Result<_, _>>()?;
+        let mut ready = Vec::new();
+        for ((nth, picture), seen) in chunk.iter().enumerate().zip(looked) {
+            let print = match seen {
+                Seen::Broken(reason) => {
+                    broken.push(Skipped::new(&picture.name, reason));
+                    continue;
+                }
+                Seen::Known(print) => print,
+                Seen::Ready(one) => {
+                    let print = one.print;
+                    ready.push(one);
+                    print
+                }
+            };
+            places.push(number * CHUNK + nth);
+            prints.push(print);
+        }
+        for network in &mut *networks {
+            network.learn(&ready)?;
+        }
+        watcher.advance(chunk.len());
+    }
+    watcher.end();
+    let rows = rows(&prints, networks);
+    Ok(Extracted { places, prints, rows, broken })
+}
+
+fn look(
+    picture: &Picture,
+    networks: &[Network],
+    framing: &Framing,
+    decoder: &Decoder,
+    most: u64,
+) -> Result<Seen, FeatureError> {
+    let bytes = match picture.place.read(most) {
+        Ok(bytes) => bytes,
+        Err(error) => return Ok(Seen::Broken(error.to_string())),
+    };
+    let file: Digest = Sha256::digest(&bytes).into();
+    let known: Option<Vec<_>> = networks.iter().map(|network| network.cache.get(&file)).collect();
+    if let Some(first) = known.as_ref().and_then(|known| known.first()) {
+        return Ok(Seen::Known(Fingerprint { file, pixels: first.pixels }));
+    }
+    match decoder.frame(&bytes, framing) {
+        Ok(framed) => {
+            let pixels = Sha256::digest(&framed.pixels).into();
+            Ok(Seen::Ready(Ready { print: Fingerprint { file, pixels }, pixels: framed.pixels }))
+        }
+        Err(Refusal::Image(error)) => Ok(Seen::Broken(error.to_string())),
+        Err(Refusal::Unavailable(reason)) => Err(FeatureError::Stopped(reason)),
+    }
+}
+
+fn rows(prints: &[Fingerprint], networks: &[Network]) -> Array2<f32> {
+    let width = networks.iter().map(Network::width).sum();
+    let mut rows = Array2::zeros((prints.len(), width));
+    for (mut row, print) in rows.rows_mut().into_iter().zip(prints) {
+        let known = networks.iter().filter_map(|network| network.cache.get(&print.file));
+        let values = known.flat_map(|known| &known.features);
+        for (slot, value) in row.iter_mut().zip(values) {
+            *slot = *value;
+        }
+    }
+    rows
+}
+
+/// The networks of backbones that share a framing, and that framing.
+///
+/// # Errors
+/// When they do not, or one does not run.
+pub fn networks(
+    backbones: &[Backbone],
+    mirrored: bool,
+    machine: &Machine,
+) -> Result<(Vec<Network>, Framing), FeatureError> {
+    let framing = one_framing(backbones)?;
+    let networks =
+        backbones.iter().map(|backbone| Network::of_backbone(backbone, mirrored, machine));
+    Ok((networks.collect::<Result<_, _>>()?, framing))
+}

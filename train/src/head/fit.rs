@@ -1,0 +1,173 @@
+//! Finding the head: L-BFGS for each strength of regularisation from strong
+//! to weak, each beginning where the last ended, and the strength that serves
+//! unseen pictures best.
+
+use std::sync::Mutex;
+
+use argmin::core::Executor;
+use argmin::solver::linesearch::MoreThuenteLineSearch;
+use argmin::solver::quasinewton::LBFGS;
+use ndarray::ArrayView2;
+use serde::Serialize;
+
+use super::objective::{Objective, Seen};
+use super::standard::Standard;
+use super::weights::weights;
+use super::{LinearHead, log_loss, temperature};
+use crate::watch::Watcher;
+
+/// Strengths of regularisation, strong to weak.
+const LAMBDAS: [f64; 9] = [1.0, 0.5, 0.25, 0.12, 0.06, 0.03, 0.015, 0.007, 0.003];
+
+/// Strengths without improvement after which weaker ones are not tried.
+const PATIENCE: usize = 2;
+
+/// Pairs that L-BFGS remembers.
+const MEMORY: usize = 10;
+
+/// Iterations for each strength at most.
+const ITERATIONS: u64 = 80;
+
+/// A change of the objective that makes no difference.
+const TOLERANCE: f64 = 1e-6;
+
+/// How a head is found.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Rules {
+    /// How much small categories are lifted: 0 counts every picture alike, 1
+    /// every category.
+    pub balance: f64,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { balance: 0.5 }
+    }
+}
+
+/// Features with the categories that they show.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// A row for each picture.
+    pub features: ArrayView2<'a, f32>,
+    /// The category of each, by its place.
+    pub labels: &'a [usize],
+}
+
+/// A strength of regularisation that was tried.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Step {
+    /// The strength: the penalty is half of it times the squared weights.
+    pub lambda: f64,
+    /// The mean log loss on the pictures that choose, at its best temperature.
+    pub log_loss: f64,
+    /// The share of them whose best category is right.
+    pub top_1: f64,
+}
+
+/// A head, and how it was found.
+#[derive(Debug, Clone)]
+pub struct Fit {
+    /// The head on features as they are.
+    pub head: LinearHead,
+    /// The strength of regularisation that was chosen.
+    pub lambda: f64,
+    /// All that were tried.
+    pub tried: Vec<Step>,
+}
+
+/// Why there is no head.
+#[derive(Debug, thiserror::Error)]
+#[error("no head was found: {0}")]
+pub struct FitError(String);
+
+/// Finds a head on the pictures to learn from, and the strength of
+/// regularisation on those that choose.
+///
+/// # Errors
+/// When a feature is no number, or the search cannot begin.
+pub fn fit(
+    learn: Known<'_>,
+    choose: Known<'_>,
+    categories: usize,
+    rules: Rules,
+    watcher: &dyn Watcher,
+) -> Result<Fit, FitError> {
+    if !learn.features.iter().chain(&choose.features).all(|value| value.is_finite()) {
+        return Err(FitError("a feature is no number".to_owned()));
+    }
+    let standard = Standard::of(&learn.features);
+    let features = standard.apply(&learn.features);
+    let weights = weights(learn.labels, rules.balance);
+    let mut at: Option<Vec<f64>> = None;
+    let mut best: Option<(Step, LinearHead)> = None;
+    let (mut tried, mut worse) = (Vec::new(), 0);
+    watcher.begin("head", LAMBDAS.len());
+    for lambda in LAMBDAS {
+        let objective = Objective {
+            features: features.view(),
+            labels: learn.labels,
+            weights: &weights,
+            categories,
+            lambda,
+            seen: Mutex::new(Seen::default()),
+        };
+        let start = at.unwrap_or_else(|| vec![0.0; objective.len()]);
+        search(&objective, start)?;
+        let found = objective.best_so_far().ok_or_else(|| FitError("no number came out".into()))?;
+        let head = standard.fold(&objective.head(&found));
+        let step = judge(&head, choose, lambda);
+        tried.push(step);
+        at = Some(found);
+        watcher.advance(1);
+        if best.as_ref().is_none_or(|(best, _)| step.log_loss < best.log_loss) {
+            best = Some((step, head));
+            worse = 0;
+        } else {
+            worse += 1;
+            if worse >= PATIENCE {
+                break;
+            }
+        }
+    }
+    watcher.end();
+    let (step, head) = best.ok_or_else(|| FitError("nothing was tried".into()))?;
+    Ok(Fit { head, lambda: step.lambda, tried })
+}
+
+/// Searches until nothing changes any more. Near the end the line search may
+/// find no step that single precision can tell from none, which it calls an
+/// error; the best point that was seen is what counts.
+fn search(objective: &Objective<'_>, start: Vec<f64>) -> Result<(), FitError> {
+    let fault = |error: argmin::core::Error| FitError(error.to_string());
+    let line =
+        MoreThuenteLineSearch::<Vec<f64>, Vec<f64>, f64>::new().with_c(1e-4, 0.9).map_err(fault)?;
+    let solver = LBFGS::<_, Vec<f64>, Vec<f64>, f64>::new(line, MEMORY)
+        .with_tolerance_grad(TOLERANCE)
+        .and_then(|solver| solver.with_tolerance_cost(TOLERANCE))
+        .map_err(fault)?;
+    let ended = Executor::new(objective, solver)
+        .configure(|state| state.param(start).max_iters(ITERATIONS))
+        .run();
+    match ended {
+        Ok(_) => Ok(()),
+        Err(_) if objective.best_so_far().is_some() => Ok(()),
+        Err(error) => Err(fault(error)),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of pictures are far below 2^52")]
+fn judge(head: &LinearHead, choose: Known<'_>, lambda: f64) -> Step {
+    let logits = head.logits(&choose.features);
+    let temperature = temperature(&logits.view(), choose.labels);
+    let best = logits.rows().into_iter().map(|row| {
+        let by_logit = row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+        by_logit.map(|(place, _)| place)
+    });
+    let right = best.zip(choose.labels).filter(|(best, label)| *best == Some(**label)).count();
+    Step {
+        lambda,
+        log_loss: log_loss(&logits.view(), choose.labels, temperature),
+        top_1: right as f64 / choose.labels.len().max(1) as f64,
+    }
+}

@@ -1,0 +1,18 @@
+//! A linear head on features: multinomial logistic regression, and the
+//! temperature that makes its scores honest.
+
+mod fit;
+mod linear;
+mod objective;
+mod softmax;
+mod standard;
+mod temperature;
+mod weights;
+
+pub use fit::{Fit, FitError, Known, Rules, Step, fit};
+pub use linear::LinearHead;
+pub use softmax::{log_loss, scores};
+pub use temperature::temperature;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+use ndarray::{Array2, array};
+
+use super::*;
+use crate::watch::Nobody;
+
+/// Rows around a corner of their own for each label, which a linear head can
+/// tell apart, spread by a fixed pattern.
+fn corners(labels: &[usize]) -> Array2<f32> {
+    Array2::from_shape_fn((labels.len(), 6), |(row, feature)| {
+        let spread = ((row * 7 + feature * 13) % 11) as f32 / 11.0;
+        if feature == labels[row] { 3.0 + spread } else { spread }
+    })
+}
+
+fn labels(count: usize) -> Vec<usize> {
+    (0..count).map(|nth| nth % 3).collect()
+}
+
+#[test]
+fn a_head_tells_apart_what_a_line_can() {
+    let learn = labels(90);
+    let choose = labels(30);
+    let (features, unseen) = (corners(&learn), corners(&choose));
+    let known = Known { features: features.view(), labels: &learn };
+    let judge = Known { features: unseen.view(), labels: &choose };
+    let fit = fit(known, judge, 3, Rules::default(), &Nobody).unwrap();
+    let logits = fit.head.logits(&unseen.view());
+    assert!(log_loss(&logits.view(), &choose, 1.0) < 0.2, "{:?}", fit.tried);
+    assert!(fit.tried.iter().any(|step| step.lambda == fit.lambda && step.top_1 == 1.0));
+}
+
+#[test]
+fn two_fits_are_the_same_to_the_bit_whatever_the_threads() {
+    let learn = labels(300);
+    let features = corners(&learn);
+    let known = Known { features: features.view(), labels: &learn };
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| fit(known, known, 3, Rules::default(), &Nobody).unwrap().head)
+    };
+    assert_eq!(run(1), run(3));
+}
+
+#[test]
+fn a_feature_that_never_changes_has_no_weight() {
+    let learn = labels(60);
+    let mut features = corners(&learn);
+    features.column_mut(5).fill(7.5);
+    let known = Known { features: features.view(), labels: &learn };
+    let head = fit(known, known, 3, Rules::default(), &Nobody).unwrap().head;
+    assert!(head.weight.column(5).iter().all(|weight| *weight == 0.0));
+    assert!(head.bias.iter().all(|bias| bias.is_finite()));
+}
+
+#[test]
+fn balance_lifts_the_small_category() {
+    // Half of the rows of category 1 look like category 0, which has many more.
+    let learn: Vec<usize> = (0..220).map(|nth| usize::from(nth >= 200)).collect();
+    let features = Array2::from_shape_fn((220, 1), |(row, _)| match row {
+        0..200 | 210.. => 0.0,
+        _ => 1.0,
+    });
+    let known = Known { features: features.view(), labels: &learn };
+    let share = |balance| {
+        let head = fit(known, known, 2, Rules { balance }, &Nobody).unwrap().head;
+        scores(&head.logits(&array![[0.0]].view()).view(), 1.0)[[0, 1]]
+    };
+    assert!(share(1.0) > 2.0 * share(0.0), "{} and {}", share(1.0), share(0.0));
+}
+
+#[test]
+fn logits_that_are_too_sure_are_cooled_and_timid_ones_are_sharpened() {
+    // Right in three of four.
+    let labels = [0, 0, 0, 1];
+    let sure =
+        Array2::from_shape_fn((4, 2), |(_, category)| if category == 0 { 20.0 } else { 0.0 });
+    let found = temperature(&sure.view(), &labels);
+    let score = scores(&sure.view(), found)[[0, 0]];
+    assert!((score - 0.75).abs() < 0.01, "{score} at {found}");
+    let timid = sure.mapv(|logit| logit / 200.0);
+    let found = temperature(&timid.view(), &labels);
+    assert!(found < 0.2, "{found}");
+}
+
+#[test]
+fn features_that_are_no_numbers_are_an_error() {
+    let learn = labels(9);
+    let mut features = corners(&learn);
+    features[[0, 0]] = f32::NAN;
+    let known = Known { features: features.view(), labels: &learn };
+    assert!(fit(known, known, 3, Rules::default(), &Nobody).is_err());
+}

@@ -1,0 +1,22 @@
+//! How much each picture counts, so that a large category does not drown a
+//! small one.
+
+/// A weight for each picture, 1 together: in proportion to the size of its
+/// category to the power of `-balance`. 0 counts every picture alike, 1 every
+/// category.
+#[expect(clippy::cast_precision_loss, reason = "counts of pictures are far below 2^52")]
+#[expect(clippy::cast_possible_truncation, reason = "the objective is of single precision")]
+pub(super) fn weights(labels: &[usize], balance: f64) -> Vec<f32> {
+    let categories = labels.iter().max().map_or(0, |most| most + 1);
+    let mut counts = vec![0_usize; categories];
+    for label in labels {
+        if let Some(count) = counts.get_mut(*label) {
+            *count += 1;
+        }
+    }
+    let each: Vec<f64> =
+        counts.iter().map(|count| (*count as f64).max(1.0).powf(-balance)).collect();
+    let weight = |label: &usize| each.get(*label).copied().unwrap_or_default();
+    let sum: f64 = labels.iter().map(weight).sum();
+    labels.iter().map(|label| (weight(label) / sum) as f32).collect()
+}

@@ -1,0 +1,25 @@
+//! From a folder of photographs to a model folder that a worker serves. The
+//! modules are the road of a data set: what there is (`dataset`), which part
+//! each picture plays (`split`), what networks make of it (`features`), what
+//! is learned (`head`), what is written (`export`) and how good it is
+//! (`report`). `road` walks it; `onnx` takes graphs apart and joins them.
+//!
+//! What must never happen: a picture that judges has been learned from,
+//! serving computes something else than training did, a figure is told that
+//! was not measured.
+
+pub mod dataset;
+pub mod export;
+pub mod features;
+pub mod head;
+pub mod onnx;
+pub mod report;
+pub mod split;
+pub mod watch;
+
+mod error;
+mod road;
+
+pub use error::TrainError;
+pub use features::Machine;
+pub use road::{Agreement, Evaluation, TrainSettings, Trained, evaluate, train};

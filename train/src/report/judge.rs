@@ -1,0 +1,192 @@
+//! Holding answers against what pictures show.
+
+use std::collections::BTreeMap;
+
+use aisle_worker::model::Acceptance;
+use ndarray::{Array2, ArrayView2};
+use serde::Serialize;
+
+use super::accepted::Accepted;
+use super::calibration::{self, Calibration};
+use super::share::Share;
+use crate::dataset::Category;
+use crate::head::scores;
+
+/// Pairs of categories that are named at most.
+const CONFUSED: usize = 20;
+
+/// Pictures with their logits, and what they show.
+#[derive(Debug, Clone, Copy)]
+pub struct Pool<'a> {
+    /// The categories, in the order of the logits.
+    pub categories: &'a [Category],
+    /// A row of logits for each picture.
+    pub logits: ArrayView2<'a, f32>,
+    /// The category of each picture, by its place.
+    pub labels: &'a [usize],
+}
+
+/// How good a model is on some pictures.
+#[derive(Debug, Clone, Serialize)]
+pub struct Judgement {
+    /// How many pictures.
+    pub pictures: usize,
+    /// The best category is right.
+    pub top_1: Share,
+    /// One of the best three is right.
+    pub top_3: Share,
+    /// The levels above the leaves, root first; none where categories are flat.
+    pub levels: Vec<LevelFigures>,
+    /// Whether scores are as sure as they are right.
+    pub calibration: Calibration,
+    /// What can be accepted without a human.
+    pub accepted: Vec<Accepted>,
+    /// Each category.
+    pub categories: Vec<CategoryFigures>,
+    /// The pairs that are confused most often, most first.
+    pub most_confused: Vec<Confused>,
+    /// Pictures by what they show (rows) and what they were taken for
+    /// (columns), in the order of the categories.
+    pub confusion: Vec<Vec<usize>>,
+}
+
+/// A level of the hierarchy.
+#[derive(Debug, Clone, Serialize)]
+pub struct LevelFigures {
+    /// Parts of a path that count: 1 for the outermost.
+    pub level: usize,
+    /// Categories at this level.
+    pub categories: usize,
+    /// The best category of the level is right, among pictures whose own path
+    /// reaches it.
+    pub right: Share,
+}
+
+/// A category's figures.
+#[derive(Debug, Clone, Serialize)]
+pub struct CategoryFigures {
+    /// The category.
+    pub category: Category,
+    /// Of the pictures taken for it, those that show it.
+    pub precision: Share,
+    /// Of the pictures that show it, those taken for it.
+    pub recall: Share,
+}
+
+/// Pictures of one category that were taken for another.
+#[derive(Debug, Clone, Serialize)]
+pub struct Confused {
+    /// What they show.
+    pub shown: Category,
+    /// What they were taken for.
+    pub taken_for: Category,
+    /// How many.
+    pub pictures: usize,
+}
+
+/// The best score of each picture, and whether that category is right.
+#[must_use]
+pub fn answers(pool: Pool<'_>, temperature: f64) -> Vec<(f64, bool)> {
+    let scores = scores(&pool.logits, temperature);
+    let best = scores.rows().into_iter().map(|row| best_of(row.iter().copied()));
+    best.zip(pool.labels).map(|((place, score), label)| (score, place == *label)).collect()
+}
+
+/// Judges a model by pictures it answered, under the temperature and the
+/// thresholds that it serves with.
+#[must_use]
+pub fn judge(pool: Pool<'_>, temperature: f64, thresholds: &[Acceptance]) -> Judgement {
+    let Pool { categories, labels, .. } = pool;
+    let scores = scores(&pool.logits, temperature);
+    let answers_now = answers(pool, temperature);
+    let (mut top_3, mut confusion) = (0, vec![vec![0_usize; categories.len()]; categories.len()]);
+    for (row, label) in scores.rows().into_iter().zip(labels) {
+        let (taken_for, _) = best_of(row.iter().copied());
+        let own = row.get(*label).copied().unwrap_or_default();
+        top_3 += usize::from(row.iter().filter(|score| **score > own).count() < 3);
+        if let Some(cell) = confusion.get_mut(*label).and_then(|row| row.get_mut(taken_for)) {
+            *cell += 1;
+        }
+    }
+    let right = answers_now.iter().filter(|(_, right)| *right).count();
+    Judgement {
+        pictures: labels.len(),
+        top_1: Share::new(right, labels.len()),
+        top_3: Share::new(top_3, labels.len()),
+        levels: levels(pool, &scores),
+        calibration: Calibration {
+            temperature,
+            before: calibration::error(&answers(pool, 1.0)),
+            after: calibration::error(&answers_now),
+        },
+        accepted: thresholds.iter().map(|each| Accepted::of(*each, &answers_now)).collect(),
+        categories: figures(categories, &confusion),
+        most_confused: confused(categories, &confusion),
+        confusion,
+    }
+}
+
+/// The place of the largest value, and that value; the first among equals.
+fn best_of(values: impl Iterator<Item = f64>) -> (usize, f64) {
+    let first = (0, f64::NEG_INFINITY);
+    values.enumerate().fold(first, |best, next| if next.1 > best.1 { next } else { best })
+}
+
+/// The levels above the leaves, as serving sums them up.
+fn levels(pool: Pool<'_>, scores: &Array2<f64>) -> Vec<LevelFigures> {
+    let depth = pool.categories.iter().map(|category| category.parts().len()).max().unwrap_or(1);
+    (1..depth).map(|level| level_figures(pool, scores, level)).collect()
+}
+
+fn level_figures(pool: Pool<'_>, scores: &Array2<f64>, level: usize) -> LevelFigures {
+    let mut known: BTreeMap<&[String], usize> = BTreeMap::new();
+    let mut place_of = Vec::new();
+    for category in pool.categories {
+        let next = known.len();
+        let prefix = category.parts().get(..level);
+        place_of.push(prefix.map(|prefix| *known.entry(prefix).or_insert(next)));
+    }
+    let (mut right, mut all) = (0, 0);
+    for (row, label) in scores.rows().into_iter().zip(pool.labels) {
+        let Some(own) = place_of.get(*label).copied().flatten() else { continue };
+        let mut sums = vec![0.0; known.len()];
+        for (score, place) in row.iter().zip(&place_of) {
+            if let Some(sum) = place.and_then(|place| sums.get_mut(place)) {
+                *sum += score;
+            }
+        }
+        all += 1;
+        right += usize::from(best_of(sums.into_iter()).0 == own);
+    }
+    LevelFigures { level, categories: known.len(), right: Share::new(right, all) }
+}
+
+fn figures(categories: &[Category], confusion: &[Vec<usize>]) -> Vec<CategoryFigures> {
+    let figures = categories.iter().zip(confusion).enumerate().map(|(place, (category, row))| {
+        let right = row.get(place).copied().unwrap_or_default();
+        let taken = confusion.iter().filter_map(|row| row.get(place)).sum();
+        CategoryFigures {
+            category: category.clone(),
+            precision: Share::new(right, taken),
+            recall: Share::new(right, row.iter().sum()),
+        }
+    });
+    figures.collect()
+}
+
+fn confused(categories: &[Category], confusion: &[Vec<usize>]) -> Vec<Confused> {
+    let rows = categories.iter().zip(confusion);
+    let pairs = rows.flat_map(|(shown, row)| {
+        let others = categories.iter().zip(row).filter(move |(taken_for, _)| *taken_for != shown);
+        others.map(move |(taken_for, pictures)| (shown, taken_for, *pictures))
+    });
+    let mut pairs: Vec<_> = pairs.filter(|(.., pictures)| *pictures > 0).collect();
+    pairs.sort_by_key(|(.., pictures)| std::cmp::Reverse(*pictures));
+    pairs.truncate(CONFUSED);
+    let told = |(shown, taken_for, pictures): (&Category, &Category, usize)| Confused {
+        shown: shown.clone(),
+        taken_for: taken_for.clone(),
+        pictures,
+    };
+    pairs.into_iter().map(told).collect()
+}

@@ -1,0 +1,73 @@
+//! A judgement as text for people.
+
+use std::fmt::Write as _;
+
+use super::Judgement;
+
+/// Categories that are listed at most, those least often found first.
+const LISTED: usize = 30;
+
+/// A judgement in a few paragraphs; `title` says of which pictures.
+#[must_use]
+pub fn as_text(title: &str, judgement: &Judgement) -> String {
+    let mut text = String::new();
+    // Writing to a text cannot fail.
+    let _ = write(&mut text, title, judgement);
+    text
+}
+
+fn write(text: &mut String, title: &str, judgement: &Judgement) -> std::fmt::Result {
+    writeln!(text, "{title}: {} pictures", judgement.pictures)?;
+    writeln!(text, "  best category right    {}", judgement.top_1)?;
+    writeln!(text, "  among the best three   {}", judgement.top_3)?;
+    for level in &judgement.levels {
+        let (level, categories, right) = (level.level, level.categories, level.right);
+        writeln!(text, "  level {level}, {categories} categories   {right}")?;
+    }
+    for accepted in &judgement.accepted {
+        let wanted = accepted.threshold.precision * 100.0;
+        match accepted.threshold.score {
+            None => writeln!(text, "  at {wanted:.0} % right          nothing can be accepted")?,
+            Some(score) => writeln!(
+                text,
+                "  at {wanted:.0} % right          {:.1} % accepted from score {score:.3} on, of those right {}",
+                accepted.accepted.share * 100.0,
+                accepted.right
+            )?,
+        }
+    }
+    let calibration = judgement.calibration;
+    writeln!(
+        text,
+        "  calibration error      {:.1} %, before temperature {:.2} it was {:.1} %",
+        calibration.after * 100.0,
+        calibration.temperature,
+        calibration.before * 100.0
+    )?;
+    categories(text, judgement)?;
+    if !judgement.most_confused.is_empty() {
+        writeln!(text, "  most often confused")?;
+    }
+    for pair in &judgement.most_confused {
+        writeln!(text, "    {:4} × {} taken for {}", pair.pictures, pair.shown, pair.taken_for)?;
+    }
+    Ok(())
+}
+
+fn categories(text: &mut String, judgement: &Judgement) -> std::fmt::Result {
+    let mut listed: Vec<_> =
+        judgement.categories.iter().filter(|category| category.recall.of > 0).collect();
+    listed.sort_by(|a, b| a.recall.share.total_cmp(&b.recall.share));
+    let left = listed.len().saturating_sub(LISTED);
+    writeln!(text, "  PRECISION  RECALL  PICTURES  CATEGORY")?;
+    for category in listed.into_iter().take(LISTED) {
+        let [precision, recall] =
+            [category.precision, category.recall].map(|share| share.share * 100.0);
+        let (of, category) = (category.recall.of, &category.category);
+        writeln!(text, "  {precision:7.1} %  {recall:5.1} %  {of:8}  {category}")?;
+    }
+    if left > 0 {
+        writeln!(text, "  … and {left} that are found more often")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! The road from a data set to a model folder, and from a model folder back
+//! to a judgement.
+
+mod evaluate;
+mod prove;
+mod sets;
+mod summary;
+mod train;
+
+pub use evaluate::{Evaluation, evaluate};
+pub use prove::Agreement;
+pub use summary::Trained;
+pub use train::{TrainSettings, train};
