@@ -74,31 +74,25 @@ async fn a_key_that_does_not_work_is_refused() {
 async fn each_operation_asks_for_the_scope_that_stands_with_it() {
     let rig = Rig::with_keys().await;
     let app = rig.app().await;
-    let document = get(&app, "/openapi.json").await.json();
     let mut seen = 0;
-    for (path, operations) in document["paths"].as_object().unwrap() {
-        for (method, operation) in operations.as_object().unwrap() {
-            let scope = operation["security"][0]["api_key"][0].as_str().and_then(Scope::from_word);
-            let uri = path.replace("{id}", "019a3c5e-7b1f-7c3a-9d52-1f0e6a8b4c2d");
-            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-            let bare = || TestRequest::with_uri(&uri).method(method.clone());
-            let Some(scope) = scope else {
-                assert_eq!(operation["security"], serde_json::json!([{}]), "{method} {path}");
-                assert!(send(&app, bare()).await.status.is_success(), "{method} {path}");
-                continue;
-            };
-            seen += 1;
-            assert_eq!(says(&send(&app, bare()).await), "401 unauthenticated", "{method} {path}");
-            let others: Vec<_> = ALL.into_iter().filter(|other| *other != scope).collect();
-            let (without, only) = (rig.key("a", &others).await, rig.key("a", &[scope]).await);
-            let refused = send(&app, with_key(&without, method.clone(), &uri)).await;
-            assert_eq!(says(&refused), "403 insufficient_scope", "{method} {path}");
-            let challenge = refused.header("www-authenticate").unwrap();
-            assert!(challenge.contains(&format!("scope=\"{}\"", scope.as_str())), "{challenge}");
-            let status = send(&app, with_key(&only, method.clone(), &uri)).await.status;
-            let barred = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
-            assert!(!barred.contains(&status), "{method} {path}: {status}");
-        }
+    for (method, uri, security) in operations(&rig).await {
+        let bare = || TestRequest::with_uri(&uri).method(method.clone());
+        let Some(scope) = scope(&security) else {
+            assert_eq!(security, serde_json::json!([{}]), "{method} {uri}");
+            assert!(send(&app, bare()).await.status.is_success(), "{method} {uri}");
+            continue;
+        };
+        seen += 1;
+        assert_eq!(says(&send(&app, bare()).await), "401 unauthenticated", "{method} {uri}");
+        let others: Vec<_> = ALL.into_iter().filter(|other| *other != scope).collect();
+        let (without, only) = (rig.key("a", &others).await, rig.key("a", &[scope]).await);
+        let refused = send(&app, with_key(&without, method.clone(), &uri)).await;
+        assert_eq!(says(&refused), "403 insufficient_scope", "{method} {uri}");
+        let challenge = refused.header("www-authenticate").unwrap();
+        assert!(challenge.contains(&format!("scope=\"{}\"", scope.as_str())), "{challenge}");
+        let status = send(&app, with_key(&only, method.clone(), &uri)).await.status;
+        let barred = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
+        assert!(!barred.contains(&status), "{method} {uri}: {status}");
     }
     assert!(seen >= 8, "only {seen} operations need a key");
 }
@@ -114,19 +108,30 @@ async fn an_escaped_address_is_guarded_like_the_plain_one() {
     assert_eq!(says(&get(&app, "/m%65trics").await), "401 unauthenticated");
 }
 
-/// Every operation for which a key would be asked.
-async fn guarded(rig: &Rig) -> Vec<(Method, String)> {
+/// Every operation of the document: its method, an address and what it needs.
+async fn operations(rig: &Rig) -> Vec<(Method, String, Value)> {
     let document = get(&rig.app().await, "/openapi.json").await.json();
-    let mut guarded = Vec::new();
+    let mut all = Vec::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
+        let uri = path.replace("{id}", "019a3c5e-7b1f-7c3a-9d52-1f0e6a8b4c2d");
         for (method, operation) in operations.as_object().unwrap() {
-            if operation["security"][0]["api_key"].is_array() {
-                let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-                guarded
-                    .push((method, path.replace("{id}", "019a3c5e-7b1f-7c3a-9d52-1f0e6a8b4c2d")));
-            }
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            all.push((method, uri.clone(), operation["security"].clone()));
         }
     }
+    all
+}
+
+/// The scope that stands in an operation's security.
+fn scope(security: &Value) -> Option<Scope> {
+    security[0]["api_key"][0].as_str().and_then(Scope::from_word)
+}
+
+/// Every operation for which a key would be asked.
+async fn guarded(rig: &Rig) -> Vec<(Method, String)> {
+    let all = operations(rig).await.into_iter();
+    let guarded = all.filter(|(.., security)| security[0]["api_key"].is_array());
+    let guarded: Vec<_> = guarded.map(|(method, uri, _)| (method, uri)).collect();
     assert!(guarded.len() >= 8, "only {} operations need a key", guarded.len());
     guarded
 }
