@@ -19,6 +19,11 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Connections that one thread holds at most.
 const MAX_CONNECTIONS: usize = 10_000;
 
+/// Threads beside each thread of the server for work on the disk. More would
+/// not write faster, and each keeps some memory: a burst must not start them by
+/// the hundred.
+const DISK_THREADS: usize = 8;
+
 /// Where the API listens.
 #[derive(Debug)]
 pub struct Listeners {
@@ -92,6 +97,7 @@ fn start(listener: TcpListener, context: Arc<Context>) -> std::io::Result<Server
         .client_request_timeout(REQUEST_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
         .max_connections(MAX_CONNECTIONS)
+        .worker_max_blocking_threads(DISK_THREADS)
         .shutdown_timeout(grace.as_secs())
         .disable_signals();
     if let Some(threads) = threads {
@@ -113,6 +119,7 @@ fn start_for_administrators(
         .client_request_timeout(REQUEST_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
         .workers(1)
+        .worker_max_blocking_threads(1)
         .shutdown_timeout(grace.as_secs())
         .disable_signals();
     Ok(server.listen(listener)?.run())
