@@ -93,7 +93,7 @@ async fn a_crash_takes_a_job_with_its_bytes_or_neither() {
     let upload = NewItem::carried(vec![7; 10_000].into());
     let before = {
         let store = store(&server).await;
-        store.enqueue(&first, &[upload.clone()]).await.unwrap();
+        store.enqueue(&first, std::slice::from_ref(&upload)).await.unwrap();
         let before = server.appended();
         store.enqueue(&second, &[upload]).await.unwrap();
         before
