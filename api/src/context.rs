@@ -48,7 +48,7 @@ pub struct Context {
     pub(crate) shutdown: CancellationToken,
     /// The keys presented lately.
     pub(crate) keyring: Keyring,
-    /// Bounds the memory that bodies being read may take.
+    /// Bounds the memory that bodies may take until their job is written.
     pub(crate) uploads: Semaphore,
     /// The models that jobs may name.
     pub(crate) catalog: Catalog,

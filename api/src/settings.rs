@@ -40,7 +40,8 @@ pub struct ApiSettings {
     pub max_upload_bytes: u64,
     /// Bytes of one JSON request at most.
     pub max_json_bytes: u64,
-    /// Requests whose bodies are read at the same time at most; others wait.
+    /// Requests whose bodies are read, and then written with their job, at the
+    /// same time at most; others wait.
     pub max_uploads: usize,
     /// How long a request's body may take at most.
     pub upload_within: Duration,

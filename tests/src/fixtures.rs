@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use aisle_shared::domain::{
-    Classification, ErrorCode, ImageInfo, ItemError, ItemOutcome, ItemSource, JobId, JobOptions,
-    ModelName, NewItem, NewJob, Prediction, Priority, StageTimings, TenantId,
+    Classification, ErrorCode, ImageInfo, ItemError, ItemOutcome, JobId, JobOptions, ModelName,
+    NewItem, NewJob, Prediction, Priority, StageTimings, TenantId,
 };
 use serde_json::Map;
 
@@ -67,12 +67,7 @@ pub fn job_in(priority: Priority) -> NewJob {
 /// That many items, told apart by the number in their URL.
 #[must_use]
 pub fn items(count: u32) -> Vec<NewItem> {
-    (0..count)
-        .map(|index| NewItem {
-            source: ItemSource::Url(format!("https://shop.test/{index}.jpg")),
-            bytes: 0,
-        })
-        .collect()
+    (0..count).map(|index| NewItem::at_url(format!("https://shop.test/{index}.jpg"))).collect()
 }
 
 /// An answer that names `label`.

@@ -8,6 +8,7 @@ use std::num::NonZeroU16;
 use std::path::Path;
 use std::sync::Arc;
 
+use aisle_shared::blob::{BlobStore, FileBlobs, SqliteBlobs};
 use aisle_shared::clock::{Clock, ManualClock};
 use aisle_shared::disk::Reserve;
 use aisle_shared::domain::Timestamp;
@@ -123,6 +124,29 @@ impl Harness {
         self.handle_limited_to(MAX_LIVE_ITEMS).await
     }
 
+    /// The uploads that are kept with the jobs, as another process would have
+    /// them.
+    ///
+    /// # Errors
+    /// When the store cannot be opened.
+    pub async fn blobs(&self) -> anyhow::Result<Arc<dyn BlobStore>> {
+        let limits = StoreLimits::of_items(MAX_LIVE_ITEMS);
+        let clock = Clock::Manual(self.clock.clone());
+        Ok(match &self.place {
+            Place::Sqlite(folder) => {
+                let store = sqlite(folder.path(), limits, clock)?;
+                let files = FileBlobs::open(folder.path().join("uploads"))?;
+                Arc::new(SqliteBlobs::new(Arc::new(store), files))
+            }
+            Place::Redis(server, shards) => {
+                Arc::new(redis(server.url(), *shards, limits, clock).await?.blobs())
+            }
+            Place::Cluster(cluster) => {
+                Arc::new(redis(cluster.url(), SHARDS, limits, clock).await?.blobs())
+            }
+        })
+    }
+
     /// A handle that lets fewer items live at once.
     ///
     /// # Errors
@@ -195,19 +219,18 @@ async fn open_by(
     limits: StoreLimits,
 ) -> anyhow::Result<Arc<dyn Store>> {
     Ok(match place {
-        Place::Sqlite(folder) => {
-            let path = database(folder.path());
-            Arc::new(SqliteStore::open(SqliteOptions {
-                path,
-                limits,
-                reserve: Reserve::NONE,
-                ballast: 0,
-                clock,
-            })?)
+        Place::Sqlite(folder) => Arc::new(sqlite(folder.path(), limits, clock)?),
+        Place::Redis(server, shards) => {
+            Arc::new(redis(server.url(), *shards, limits, clock).await?)
         }
-        Place::Redis(server, shards) => redis(server.url(), *shards, limits, clock).await?,
-        Place::Cluster(cluster) => redis(cluster.url(), SHARDS, limits, clock).await?,
+        Place::Cluster(cluster) => Arc::new(redis(cluster.url(), SHARDS, limits, clock).await?),
     })
+}
+
+fn sqlite(folder: &Path, limits: StoreLimits, clock: Clock) -> anyhow::Result<SqliteStore> {
+    let path = database(folder);
+    let options = SqliteOptions { path, limits, reserve: Reserve::NONE, ballast: 0, clock };
+    Ok(SqliteStore::open(options)?)
 }
 
 async fn redis(
@@ -215,9 +238,9 @@ async fn redis(
     shards: NonZeroU16,
     limits: StoreLimits,
     clock: Clock,
-) -> anyhow::Result<Arc<dyn Store>> {
+) -> anyhow::Result<RedisStore> {
     let options = RedisOptions { url, shards, limits, danger_allow_volatile: false, clock };
-    Ok(Arc::new(RedisStore::connect(options).await?))
+    Ok(RedisStore::connect(options).await?)
 }
 
 fn rows(database: &Path) -> anyhow::Result<BTreeMap<String, u64>> {

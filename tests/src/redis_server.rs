@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
 use crate::places::free_port;
@@ -207,6 +209,37 @@ impl Drop for RedisServer {
     fn drop(&mut self) {
         // A server that cannot be waited for is killed all the same.
         let _ = self.kill();
+    }
+}
+
+/// Every command that reaches a server until `act` is done, as `MONITOR` writes
+/// it; those that scripts give are left out.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn heard<T>(
+    server: SocketAddr,
+    act: impl Future<Output = T>,
+) -> anyhow::Result<(T, Vec<String>)> {
+    let mut monitor = BufReader::new(TcpStream::connect(server).await?);
+    monitor.write_all(b"MONITOR\r\n").await?;
+    let mut line = String::new();
+    monitor.read_line(&mut line).await?;
+    let done = act.await;
+    let mut other = TcpStream::connect(server).await?;
+    other.write_all(b"ECHO the-end-of-it\r\n").await?;
+    let mut heard = Vec::new();
+    loop {
+        line.clear();
+        if monitor.read_line(&mut line).await? == 0 {
+            bail!("the server sends no more of what it hears");
+        }
+        if line.contains("the-end-of-it") {
+            return Ok((done, heard));
+        }
+        if !line.contains(" lua] ") {
+            heard.push(line.trim_end().to_owned());
+        }
     }
 }
 

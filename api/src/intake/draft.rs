@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use aisle_shared::domain::{
-    Callback, ErrorCode, Idempotency, ItemError, ItemSource, JobId, JobOptions, NewItem, NewJob,
-    TraceParent,
+    Callback, ErrorCode, Idempotency, ItemError, ItemSource, Job, JobId, JobOptions, NewItem,
+    NewJob, TraceParent,
 };
 use aisle_shared::fetch::Target;
 use aisle_shared::image_probe::probe;
-use aisle_shared::store::{self, Enqueued, StoreError};
+use aisle_shared::store::{self, Enqueued, MAX_ITEMS_PER_CALL, StoreError};
 use aisle_shared::telemetry::names;
 use aisle_shared::webhook;
 use bytes::Bytes;
+use tokio::sync::SemaphorePermit;
 
 use super::choice::{choose_model, choose_top_k};
 use super::fingerprint::Fingerprint;
@@ -22,7 +23,7 @@ use crate::context::Context;
 use crate::problem::{Code, FieldError, Problem};
 use crate::signing;
 
-/// Images in the order of the request, their bytes stored already.
+/// Images in the order of the request, with their bytes or these stored already.
 pub(crate) struct Draft<'a> {
     context: &'a Context,
     id: JobId,
@@ -32,6 +33,8 @@ pub(crate) struct Draft<'a> {
     fault: Option<ItemError>,
     /// What is asked for, where the caller has named its request.
     fingerprint: Option<Fingerprint>,
+    /// Its share of the memory that requests may take, until it is submitted.
+    _turn: SemaphorePermit<'a>,
     /// Where the request stands in a trace.
     pub(crate) trace: Option<TraceParent>,
     /// What the caller chose in the body.
@@ -39,17 +42,24 @@ pub(crate) struct Draft<'a> {
 }
 
 /// What became of a draft.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Submitted {
     /// The job.
     pub(crate) id: JobId,
+    /// The job as the store took it, where this very request made it.
+    pub(crate) job: Option<Box<Job>>,
     /// Whether an earlier request of the caller's key had made it.
     pub(crate) repeated: bool,
 }
 
 impl<'a> Draft<'a> {
     /// A job without images.
-    pub(crate) fn new(context: &'a Context, id: JobId, fingerprint: Option<Fingerprint>) -> Self {
+    pub(crate) fn new(
+        context: &'a Context,
+        id: JobId,
+        fingerprint: Option<Fingerprint>,
+        turn: SemaphorePermit<'a>,
+    ) -> Self {
         Self {
             context,
             id,
@@ -57,6 +67,7 @@ impl<'a> Draft<'a> {
             items: Vec::new(),
             fault: None,
             fingerprint,
+            _turn: turn,
             trace: None,
             options: Options::default(),
         }
@@ -96,9 +107,24 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// Waits until the bytes of all images so far are stored.
+    /// Waits until all bytes that do not wait for the job are stored.
     pub(crate) async fn settle(&mut self) -> Result<(), Problem> {
         Ok(self.uploads.settle().await?)
+    }
+
+    /// Gives the images that wait in memory to the items that bring them, or
+    /// stores them where the job has too many items to be written in one step.
+    async fn load(&mut self) -> Result<(), Problem> {
+        if self.items.len() > MAX_ITEMS_PER_CALL {
+            self.uploads.store_held().await?;
+        }
+        self.settle().await?;
+        for (index, bytes) in self.uploads.take_held() {
+            if let Some(item) = self.items.get_mut(index as usize) {
+                item.content = Some(bytes);
+            }
+        }
+        Ok(())
     }
 
     /// Images so far.
@@ -120,7 +146,7 @@ impl<'a> Draft<'a> {
         if index == 0 {
             self.fault = verdict.err();
         }
-        self.items.push(NewItem { source, bytes });
+        self.items.push(NewItem { source, bytes, content: None });
         u32::try_from(index).map_err(Problem::internal)
     }
 
@@ -139,7 +165,7 @@ impl<'a> Draft<'a> {
             ([_], Some(fault)) => return Err(fault.clone().into()),
             _ => {}
         }
-        self.settle().await?;
+        self.load().await?;
         let options = self.options.and(query)?;
         let fingerprint = self.fingerprint.map(|print| print.finish(&options)).transpose()?;
         let keep = self.context.settings().idempotency_keep;
@@ -153,14 +179,18 @@ impl<'a> Draft<'a> {
         // and are swept if it is not.
         if matches!(
             submitted,
-            Ok(Enqueued::Created | Enqueued::Replayed) | Err(StoreError::Unavailable { .. })
+            Ok(Enqueued::Created { .. } | Enqueued::Replayed) | Err(StoreError::Unavailable { .. })
         ) {
             self.uploads.keep();
         }
-        if let Enqueued::Repeated(first) = submitted? {
-            tracing::info!(job = %first, "a request was repeated");
-            return Ok(Submitted { id: first, repeated: true });
-        }
+        let at = match submitted? {
+            Enqueued::Created { at } => Some(at),
+            Enqueued::Replayed => None,
+            Enqueued::Repeated(first) => {
+                tracing::info!(job = %first, "a request was repeated");
+                return Ok(Submitted { id: first, job: None, repeated: true });
+            }
+        };
         let source =
             if matches!(self.items.first(), Some(NewItem { source: ItemSource::Url(_), .. })) {
                 "url"
@@ -172,7 +202,10 @@ impl<'a> Draft<'a> {
         )
         .increment(1);
         tracing::info!(job = %job.id, model = %job.model, images = self.items.len(), "job submitted");
-        Ok(Submitted { id: job.id, repeated: false })
+        let total = u32::try_from(self.items.len()).map_err(Problem::internal)?;
+        let id = job.id;
+        let job = at.map(|at| Box::new(job.queued(total, at)));
+        Ok(Submitted { id, job, repeated: false })
     }
 }
 

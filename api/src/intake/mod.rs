@@ -1,6 +1,6 @@
 //! From a request's body to a job in the store. Three kinds of body fill one
-//! [`Draft`]; the bytes of each image are stored as they arrive, and the job
-//! follows once it is whole.
+//! [`Draft`]. The images of a small job are stored in the step that writes the
+//! job; those of a larger one as they arrive, and the job follows.
 //!
 //! What must never happen: more of a multipart upload in memory than a
 //! mebibyte or one image, an accepted job without its bytes, or bytes left

@@ -26,11 +26,11 @@ pub(crate) async fn receive<'a>(
     payload: Payload,
     (kind, id, fingerprint): (BodyKind, JobId, Option<Fingerprint>),
 ) -> Result<Draft<'a>, Problem> {
-    let Ok(Ok(_turn)) = tokio::time::timeout(TURN, context.uploads.acquire()).await else {
+    let Ok(Ok(turn)) = tokio::time::timeout(TURN, context.uploads.acquire()).await else {
         let detail = "Too many uploads are being read; try again.";
         return Err(Problem::new(Code::TooBusy, detail).retry_after(TURN));
     };
-    let mut draft = Draft::new(context, id, fingerprint);
+    let mut draft = Draft::new(context, id, fingerprint, turn);
     match kind {
         BodyKind::Multipart => {
             multipart::read(request.headers(), payload, context.settings(), &mut draft).await?;

@@ -1,9 +1,10 @@
-//! The bytes that a request has stored so far.
+//! The bytes that a request has brought so far.
 
 use std::sync::Arc;
 
 use aisle_shared::blob::{BlobError, BlobStore};
 use aisle_shared::domain::{ItemRef, JobId};
+use aisle_shared::store::MAX_CONTENT_BYTES;
 use bytes::Bytes;
 use tokio::task::{JoinError, JoinSet};
 
@@ -12,11 +13,16 @@ use tokio::task::{JoinError, JoinSet};
 /// stored alone.
 const BYTES_AT_ONCE: usize = 1024 * 1024;
 
-/// Stored bytes that have no job yet. Dropped before [`Uploads::keep`] — the
-/// request was refused, or its caller went away — they are removed.
+/// The bytes of a job to be: held in memory while they are few enough to go
+/// with the job, stored from the first on that is too much. Stored bytes that
+/// have no job yet, because the request was refused or its caller went away,
+/// are removed when this is dropped before [`Uploads::keep`].
 pub(crate) struct Uploads {
     blobs: Arc<dyn BlobStore>,
     job: JobId,
+    /// Items by their place, with their bytes.
+    held: Vec<(u32, Bytes)>,
+    bytes_held: usize,
     stored: Vec<ItemRef>,
     /// Each answers how many bytes it has stored.
     putting: JoinSet<Result<usize, BlobError>>,
@@ -26,14 +32,53 @@ pub(crate) struct Uploads {
 impl Uploads {
     /// No bytes yet, for a job to be.
     pub(crate) fn new(blobs: Arc<dyn BlobStore>, job: JobId) -> Self {
-        Self { blobs, job, stored: Vec::new(), putting: JoinSet::new(), bytes_putting: 0 }
+        Self {
+            blobs,
+            job,
+            held: Vec::new(),
+            bytes_held: 0,
+            stored: Vec::new(),
+            putting: JoinSet::new(),
+            bytes_putting: 0,
+        }
     }
 
-    /// Begins to store the bytes of the item at `index`.
+    /// Holds the bytes of the item at `index`, or begins to store them.
     ///
     /// # Errors
     /// When an earlier one could not be stored.
     pub(crate) async fn put(&mut self, index: u32, bytes: Bytes) -> Result<(), BlobError> {
+        let size = bytes.len();
+        if self.stored.is_empty()
+            && self.bytes_held + size <= MAX_CONTENT_BYTES
+            && self.blobs.goes_with_job(size)
+        {
+            self.bytes_held += size;
+            self.held.push((index, bytes));
+            return Ok(());
+        }
+        self.store_held().await?;
+        self.store(index, bytes).await
+    }
+
+    /// Begins to store what is held.
+    ///
+    /// # Errors
+    /// When an earlier one could not be stored.
+    pub(crate) async fn store_held(&mut self) -> Result<(), BlobError> {
+        for (index, bytes) in self.take_held() {
+            self.store(index, bytes).await?;
+        }
+        Ok(())
+    }
+
+    /// What is held, for the job to bring along.
+    pub(crate) fn take_held(&mut self) -> Vec<(u32, Bytes)> {
+        self.bytes_held = 0;
+        std::mem::take(&mut self.held)
+    }
+
+    async fn store(&mut self, index: u32, bytes: Bytes) -> Result<(), BlobError> {
         let size = bytes.len();
         while !self.putting.is_empty() && self.bytes_putting + size > BYTES_AT_ONCE {
             self.settle_one().await?;
@@ -47,7 +92,7 @@ impl Uploads {
         Ok(())
     }
 
-    /// Waits until all bytes are stored.
+    /// Waits until all bytes are stored that are not held.
     ///
     /// # Errors
     /// When some could not be stored.
@@ -65,9 +110,9 @@ impl Uploads {
         Ok(())
     }
 
-    /// How many images have been stored.
+    /// How many images there are.
     pub(crate) fn len(&self) -> usize {
-        self.stored.len()
+        self.held.len() + self.stored.len()
     }
 
     /// Leaves the bytes to the job.

@@ -112,10 +112,14 @@ pub(crate) async fn submit(
     };
     let mut draft = intake::receive(&context, &request, payload, (kind, id, fingerprint)).await?;
     draft.trace = envelope::trace::of(&request);
-    let Submitted { id, repeated } = draft.submit(&caller, options, key).await?;
+    let Submitted { id, job, repeated } = draft.submit(&caller, options, key).await?;
     let max = context.settings().wait_max;
     let ended = |job: &domain::Job| job.status.is_terminal();
-    let job = wait::until(&context, &caller, &id, prefer.wait(max), ended).await?;
+    let job = match (job, prefer.wait(max)) {
+        // Nobody knows more of it than what was just written.
+        (Some(job), None) => *job,
+        (_, wait) => wait::until(&context, &caller, &id, wait, ended).await?,
+    };
 
     let in_time = prefer.wait(max).is_some() && ended(&job);
     let status = if in_time { StatusCode::OK } else { StatusCode::ACCEPTED };

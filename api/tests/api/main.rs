@@ -4,6 +4,8 @@
 mod access;
 mod admission;
 #[cfg(test)]
+mod carrying;
+#[cfg(test)]
 mod ending;
 #[cfg(test)]
 mod events;

@@ -81,6 +81,10 @@ impl BlobStore for FileBlobs {
         }
     }
 
+    fn goes_with_job(&self, _bytes: usize) -> bool {
+        false
+    }
+
     async fn put(&self, item: ItemRef, bytes: Bytes) -> Result<(), BlobError> {
         self.blocking(move |folder| folder.put(item, &bytes)).await
     }

@@ -1,8 +1,9 @@
 //! Uploaded bytes, from the upload until their item has ended. A blob's name
 //! is its item's reference, so nothing is shared and deleting is simple.
 //!
-//! The order is always blob first, then job: a blob without a job is garbage
-//! that is swept, a job without its blobs would be a lost upload.
+//! The order is always blob first, then job, or both in one step of the store:
+//! a blob without a job is garbage that is swept, a job without its blobs would
+//! be a lost upload.
 
 mod aged;
 mod files;
@@ -43,6 +44,11 @@ pub trait BlobStore: Send + Sync + 'static {
     /// # Errors
     /// [`BlobError::Full`] where there is none.
     async fn admits(&self) -> Result<(), BlobError>;
+
+    /// Whether an upload of so many bytes may go with its job, as
+    /// [`NewItem::content`](crate::domain::NewItem::content): the store of jobs
+    /// keeps it in the step that writes the job, and it is found here.
+    fn goes_with_job(&self, bytes: usize) -> bool;
 
     /// Stores an item's bytes; they survive a crash once this returns.
     ///

@@ -1,5 +1,6 @@
 //! Blobs in Redis, beside the jobs. One that no job names expires by itself;
-//! enqueueing its item makes it stay, in the same step as the job.
+//! enqueueing its item makes it stay, in the same step as the job. Those of a
+//! small job are sent along with it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -51,6 +52,11 @@ impl BlobStore for RedisBlobs {
     async fn admits(&self) -> Result<(), BlobError> {
         // The store on the same server looks at its memory.
         Ok(())
+    }
+
+    fn goes_with_job(&self, _bytes: usize) -> bool {
+        // In its job's slot, so both go to the server at once.
+        true
     }
 
     async fn put(&self, item: ItemRef, bytes: Bytes) -> Result<(), BlobError> {

@@ -39,8 +39,12 @@ impl BlobStore for SqliteBlobs {
         self.files.admits().await
     }
 
+    fn goes_with_job(&self, bytes: usize) -> bool {
+        bytes <= LARGEST_ROW
+    }
+
     async fn put(&self, item: ItemRef, bytes: Bytes) -> Result<(), BlobError> {
-        if bytes.len() > LARGEST_ROW {
+        if !self.goes_with_job(bytes.len()) {
             // Rows are looked at first, so none may hide the file.
             self.store.delete_uploads(Arc::new([item])).await?;
             return self.files.put(item, bytes).await;

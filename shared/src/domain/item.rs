@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::ModelName;
@@ -23,6 +24,29 @@ pub struct NewItem {
     pub source: ItemSource,
     /// Bytes of its upload, counted until it has ended; 0 for a URL.
     pub bytes: u64,
+    /// Those bytes, where the store of jobs is to keep them with the job;
+    /// `None` where the blob store has them, and for a URL.
+    pub content: Option<Bytes>,
+}
+
+impl NewItem {
+    /// An upload of so many bytes, which the blob store has.
+    #[must_use]
+    pub const fn stored(bytes: u64) -> Self {
+        Self { source: ItemSource::Upload, bytes, content: None }
+    }
+
+    /// An upload whose bytes come with it.
+    #[must_use]
+    pub const fn carried(content: Bytes) -> Self {
+        Self { source: ItemSource::Upload, bytes: content.len() as u64, content: Some(content) }
+    }
+
+    /// An image that a worker fetches.
+    #[must_use]
+    pub const fn at_url(url: String) -> Self {
+        Self { source: ItemSource::Url(url), bytes: 0, content: None }
+    }
 }
 
 /// One category for an image.

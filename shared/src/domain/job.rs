@@ -205,6 +205,32 @@ pub struct NewJob {
     pub trace: Option<TraceParent>,
 }
 
+impl NewJob {
+    /// The job as a reader finds it who is quicker than every worker: taken
+    /// by the store at that time, with so many items.
+    #[must_use]
+    pub fn queued(self, total: u32, at: Timestamp) -> Job {
+        Job {
+            id: self.id,
+            tenant: self.tenant,
+            model: self.model,
+            priority: self.priority,
+            options: self.options,
+            metadata: self.metadata,
+            status: JobStatus::Queued,
+            items: ItemCounts { total, ..ItemCounts::default() },
+            cached: 0,
+            created_at: at,
+            started_at: None,
+            completed_at: None,
+            expires_at: None,
+            callback: self.callback,
+            cancel_requested: false,
+            version: 1,
+        }
+    }
+}
+
 /// A job as the store has it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {

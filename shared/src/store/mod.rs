@@ -28,8 +28,8 @@ pub use limits::{Cap, Limits, Rate, Resource, StoreLimits, Switch, Switches, Tak
 pub(crate) use redis::Server as RedisServer;
 pub use redis::{RedisOptions, RedisStore};
 pub use sqlite::{SqliteOptions, SqliteStore};
-use submit::check_route;
 pub use submit::submit;
+use submit::{check_content, check_route};
 pub use verbs::{
     Canceled, ClaimRequest, Claimed, DeadLetter, Deleted, Enqueued, Extended, Found, JobFilter,
     JobPage, LaneStats, Lease, LeaseToken, ListPosition, Reaped, Recorded, Retried, Stats, Store,
@@ -44,6 +44,9 @@ pub use webhooks::{
 
 /// Items that one call of [`Store::enqueue`] or [`Store::append`] takes.
 pub const MAX_ITEMS_PER_CALL: usize = 200;
+
+/// Bytes of uploads that one call of [`Store::enqueue`] takes along.
+pub const MAX_CONTENT_BYTES: usize = 1024 * 1024;
 
 /// Items that one job may have.
 pub const MAX_ITEMS_PER_JOB: u32 = 10_000;

@@ -1,7 +1,9 @@
 //! Submitting a job of any size.
 
-use super::{Enqueued, MAX_ITEMS_PER_CALL, MAX_ITEMS_PER_JOB, Store, StoreError};
-use crate::domain::{Idempotency, NewItem, NewJob};
+use super::{
+    Enqueued, MAX_CONTENT_BYTES, MAX_ITEMS_PER_CALL, MAX_ITEMS_PER_JOB, Store, StoreError,
+};
+use crate::domain::{Idempotency, ItemSource, NewItem, NewJob};
 
 /// Whether the id of a job with a caller's key is one that leads to the place
 /// of the key's first job. Both stores ask, that none takes what the other
@@ -15,9 +17,26 @@ pub(super) fn check_route(job: &NewJob) -> Result<(), StoreError> {
     }
 }
 
+/// Whether items bring no more bytes than one call takes, and those that they
+/// speak of. Both stores ask.
+pub(super) fn check_content(items: &[NewItem]) -> Result<(), StoreError> {
+    let mut carried = 0;
+    for NewItem { source, bytes, content } in items {
+        let Some(content) = content else { continue };
+        if *source != ItemSource::Upload || content.len() as u64 != *bytes {
+            return Err(StoreError::Invalid("an item brings other bytes than its upload has"));
+        }
+        carried += content.len();
+    }
+    if carried > MAX_CONTENT_BYTES {
+        return Err(StoreError::Invalid("the items of a call bring more than a mebibyte"));
+    }
+    Ok(())
+}
+
 /// Writes a job with all its items: in one step when it is small, opened,
 /// filled and sealed when it is large. Either way no reader and no worker
-/// sees it before it is whole.
+/// sees it before it is whole. The items of a large job bring no bytes.
 ///
 /// # Errors
 /// Those of [`Store::enqueue`], [`Store::open`], [`Store::append`] and

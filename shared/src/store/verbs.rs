@@ -30,13 +30,25 @@ pub struct Lease {
 /// Whether a job is new to the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Enqueued {
-    /// The job was written.
-    Created,
+    /// The job was written, and is found as [`NewJob::queued`] has it until
+    /// its first item is claimed.
+    Created {
+        /// When the store took it.
+        at: Timestamp,
+    },
     /// A job of that id was there already; nothing was written.
     Replayed,
     /// The caller's key had made another job of the same request; nothing
     /// was written. That job may be gone by now.
     Repeated(JobId),
+}
+
+impl Enqueued {
+    /// Whether this very call wrote the job.
+    #[must_use]
+    pub const fn is_created(self) -> bool {
+        matches!(self, Self::Created { .. })
+    }
 }
 
 /// A worker's wish for work.
@@ -271,14 +283,20 @@ pub trait Store: Webhooks + Keys + Limits + Cache {
     /// [`MAX_ITEMS_PER_CALL`](super::MAX_ITEMS_PER_CALL)); they are ready at
     /// once. Repeating with the same id replays. The caller's key is reserved
     /// in the same step, and remembered for as long as it says, whatever
-    /// becomes of the job; only an aborted job frees it.
+    /// becomes of the job; only an aborted job frees it. Bytes that come with
+    /// items ([`NewItem::content`]) are kept with it: no job is there without
+    /// them, and one that is refused, replayed or repeated leaves none. They
+    /// are read in the blob store that is kept with this store
+    /// ([`BlobStore::goes_with_job`](crate::blob::BlobStore::goes_with_job)).
     ///
     /// # Errors
     /// [`StoreError::Full`] when the items would exceed a limit set,
     /// [`StoreError::Closed`] and [`StoreError::Exhausted`] when none is
     /// taken, [`StoreError::KeyReused`] and [`StoreError::KeyInProgress`]
     /// when the caller's key stands for something else. A repeated job is
-    /// recognised first.
+    /// recognised first. [`StoreError::Invalid`] when more than
+    /// [`MAX_CONTENT_BYTES`](super::MAX_CONTENT_BYTES) come along, or others
+    /// than an item's size tells.
     async fn enqueue(&self, job: &NewJob, items: &[NewItem]) -> Result<Enqueued, StoreError>;
 
     /// Begins a job of `total` items that is filled by [`Store::append`] and
@@ -291,11 +309,11 @@ pub trait Store: Webhooks + Keys + Limits + Cache {
 
     /// Adds items from place `first` on, at most
     /// [`MAX_ITEMS_PER_CALL`](super::MAX_ITEMS_PER_CALL). Items that are
-    /// there already are left alone.
+    /// there already are left alone. The blob store has the bytes of uploads.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the job is not open,
-    /// [`StoreError::Invalid`] when items lie past its total.
+    /// [`StoreError::Invalid`] when items lie past its total, or bring bytes.
     async fn append(&self, job: &JobId, first: u32, items: &[NewItem]) -> Result<(), StoreError>;
 
     /// Makes an open job's items ready. Repeating it is harmless.

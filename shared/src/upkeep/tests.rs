@@ -10,8 +10,7 @@ use crate::blob::FileBlobs;
 use crate::clock::{Clock, ManualClock};
 use crate::disk::Reserve;
 use crate::domain::{
-    ItemRef, ItemSource, JobOptions, ModelName, NewItem, NewJob, Priority, TenantId, Timestamp,
-    WorkerId,
+    ItemRef, JobOptions, ModelName, NewItem, NewJob, Priority, TenantId, Timestamp, WorkerId,
 };
 use crate::store::{ClaimRequest, MAX_SOLO_CRASHES, SqliteOptions, SqliteStore, StoreLimits};
 
@@ -60,11 +59,7 @@ impl Rig {
             idempotency: None,
             trace: None,
         };
-        self.upkeep
-            .store
-            .enqueue(&job, &[NewItem { source: ItemSource::Upload, bytes: 1 }])
-            .await
-            .unwrap();
+        self.upkeep.store.enqueue(&job, &[NewItem::stored(1)]).await.unwrap();
         item
     }
 

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use aisle_shared::blob::{BlobStore, FileBlobs};
-use aisle_shared::domain::{ItemRef, ItemSource, NewItem, NewJob};
+use aisle_shared::domain::{ItemRef, NewItem, NewJob};
 use aisle_shared::fetch::{FetchPolicy, Fetcher};
 use aisle_shared::store::{Found, Store};
 use aisle_shared::vitals::Illness;
@@ -25,7 +25,7 @@ use crate::rig::{noted, notes, settings};
 async fn submit(store: &dyn Store, blobs: &dyn BlobStore) -> NewJob {
     let job = NewJob { model: model("tiny"), ..job() };
     let bytes = picture(Colour::Red, 64, 48, ImageFormat::Jpeg);
-    let item = NewItem { source: ItemSource::Upload, bytes: bytes.len() as u64 };
+    let item = NewItem::stored(bytes.len() as u64);
     blobs.put(ItemRef { job: job.id, index: 0 }, bytes.into()).await.unwrap();
     store.enqueue(&job, &[item]).await.unwrap();
     job

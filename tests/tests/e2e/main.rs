@@ -18,6 +18,7 @@ mod crash;
 mod deploy;
 mod drain;
 mod health;
+mod intake;
 mod keys;
 mod main_job;
 mod provider;

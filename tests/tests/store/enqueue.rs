@@ -1,9 +1,12 @@
 //! Submitting jobs that fit into one step.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use aisle_shared::domain::{Callback, ItemCounts, ItemSource, Job, JobStatus, NewItem, Priority};
-use aisle_shared::store::{Enqueued, MAX_ITEMS_PER_CALL, StoreError};
+use aisle_shared::domain::{
+    Callback, ItemCounts, ItemSource, Job, JobStatus, NewItem, NewJob, Priority,
+};
+use aisle_shared::store::{Enqueued, MAX_ITEMS_PER_CALL, StoreError, submit};
 use aisle_tests::fixtures::{items, job, job_in};
 use serde_json::json;
 
@@ -39,6 +42,23 @@ pub(crate) async fn a_job_is_found_as_it_was_submitted(world: &World) {
     assert_eq!(found, expected);
 }
 
+pub(crate) async fn a_job_is_found_as_its_submission_was_answered(world: &World) {
+    let callback = Callback {
+        url: "https://shop.test/hook".to_owned(),
+        origin: "https://shop.test".to_owned(),
+    };
+    for count in [1, 200, 450] {
+        let metadata = json!({"b": 1, "a": [31.245_270_191_439_438, null]});
+        let metadata = metadata.as_object().unwrap().clone();
+        let new = NewJob { callback: Some(callback.clone()), metadata, ..job_in(Priority::Bulk) };
+        let enqueued = submit(&*world.store, &new, &items(count)).await.unwrap();
+        let Enqueued::Created { at } = enqueued else { panic!("{enqueued:?}") };
+        assert_eq!(at, world.clock.now());
+        assert_eq!(world.job(&new).await, new.queued(count, at), "{count}");
+        world.advance(Duration::from_millis(1_234));
+    }
+}
+
 pub(crate) async fn the_same_id_again_replays_and_writes_nothing(world: &World) {
     let new = job();
     world.enqueue(&new, 2).await;
@@ -68,7 +88,7 @@ pub(crate) async fn the_same_id_from_eight_at_once_makes_one_job(world: &World) 
     }
     let mut created = 0;
     for submitter in submitters {
-        created += usize::from(submitter.await.unwrap() == Enqueued::Created);
+        created += usize::from(submitter.await.unwrap().is_created());
     }
     assert_eq!(created, 1);
     assert_eq!(world.live().await, 3);
@@ -77,7 +97,7 @@ pub(crate) async fn the_same_id_from_eight_at_once_makes_one_job(world: &World) 
 
 pub(crate) async fn over_the_limit_is_full_and_nothing_is_written(world: &World) {
     let store = world.handle_limited_to(5).await.unwrap();
-    assert_eq!(store.enqueue(&job(), &items(3)).await.unwrap(), Enqueued::Created);
+    assert!(store.enqueue(&job(), &items(3)).await.unwrap().is_created());
     let refused = job();
     let full = store.enqueue(&refused, &items(3)).await;
     assert!(matches!(full, Err(StoreError::Full { live: 3, limit: 5, .. })), "{full:?}");
@@ -97,7 +117,7 @@ pub(crate) async fn a_full_store_takes_jobs_again_once_items_have_ended(world: &
         "a running item is live too"
     );
     world.succeed(&held).await;
-    assert_eq!(store.enqueue(&waiting, &items(1)).await.unwrap(), Enqueued::Created);
+    assert!(store.enqueue(&waiting, &items(1)).await.unwrap().is_created());
 }
 
 pub(crate) async fn a_replay_is_recognised_even_when_the_store_is_full(world: &World) {
@@ -115,6 +135,7 @@ pub(crate) async fn metadata_comes_back_as_it_went_in(world: &World) {
         "emoji 👟": "Größe 42½ 日本語 \u{202e}",
         "quotes": "\"'\\`${}[[ ]] -- ; DROP TABLE jobs",
         "numbers": [0, -1, 1.5, 1e300, 0.1, u64::MAX, i64::MIN, 9_007_199_254_740_993_u64],
+        "numbers that are hard to read": [31.245_270_191_439_438, 121.487_919_511_619_45],
         "empty": { "list": [], "map": {}, "null": null, "no": false },
         "deep": [[[[[[[[[["here"]]]]]]]]]],
     });
@@ -127,7 +148,7 @@ pub(crate) async fn sources_reach_the_worker_byte_for_byte(world: &World) {
     let new = job();
     let strange = "https://shop.test/\u{0}/ä?q=\"'\r\n👟\u{feff}".to_owned();
     let sources = [ItemSource::Upload, ItemSource::Url(strange), ItemSource::Url(String::new())];
-    let new_items = sources.clone().map(|source| NewItem { source, bytes: 0 });
+    let new_items = sources.clone().map(|source| NewItem { source, bytes: 0, content: None });
     world.store.enqueue(&new, &new_items).await.unwrap();
     let claimed: Vec<_> = world.claim_all().await.into_iter().map(|held| held.source).collect();
     assert_eq!(claimed, sources);

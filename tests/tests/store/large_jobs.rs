@@ -14,7 +14,7 @@ const SEAL_WITHIN: Duration = Duration::from_secs(600);
 pub(crate) async fn an_open_job_is_seen_by_nobody_until_it_is_sealed(world: &World) {
     let new = job();
     let store = &world.store;
-    assert_eq!(store.open(&new, 250).await.unwrap(), Enqueued::Created);
+    assert!(store.open(&new, 250).await.unwrap().is_created());
     let all = items(250);
     store.append(&new.id, 0, &all[..200]).await.unwrap();
     store.append(&new.id, 200, &all[200..]).await.unwrap();
@@ -106,7 +106,7 @@ pub(crate) async fn submitting_a_large_job_again_at_any_point_completes_it_once(
 pub(crate) async fn a_large_job_submitted_again_after_it_was_sealed_replays(world: &World) {
     let new = job();
     let all = items(450);
-    assert_eq!(submit(&*world.store, &new, &all).await.unwrap(), Enqueued::Created);
+    assert!(submit(&*world.store, &new, &all).await.unwrap().is_created());
     assert_eq!(submit(&*world.store, &new, &all).await.unwrap(), Enqueued::Replayed);
     assert_eq!(world.claim_all().await.len(), 450);
 }

@@ -31,6 +31,7 @@ mod read;
 mod reporting;
 mod retention;
 mod retry;
+mod uploads;
 mod waking;
 mod webhooks;
 mod webhooks_breaker;
@@ -79,6 +80,7 @@ macro_rules! over {
 conformance! {
     enqueue {
         a_job_is_found_as_it_was_submitted,
+        a_job_is_found_as_its_submission_was_answered,
         the_same_id_again_replays_and_writes_nothing,
         the_same_id_replays_even_when_the_job_has_ended,
         the_same_id_from_eight_at_once_makes_one_job,
@@ -89,6 +91,15 @@ conformance! {
         sources_reach_the_worker_byte_for_byte,
         two_hundred_items_go_in_one_step,
         no_item_or_too_many_are_invalid,
+    }
+    uploads {
+        bytes_and_job_come_together,
+        a_mebibyte_of_two_hundred_images_comes_in_one_step,
+        a_refused_job_leaves_no_bytes,
+        a_replayed_job_keeps_the_bytes_that_it_has,
+        a_repeated_request_leaves_no_bytes,
+        bytes_that_came_with_a_job_count_until_their_items_end,
+        other_bytes_than_an_item_has_are_invalid,
     }
     large_jobs {
         an_open_job_is_seen_by_nobody_until_it_is_sealed,

@@ -7,7 +7,7 @@ use aisle_shared::domain::{
     ItemOutcome, Job, JobId, ModelName, NewItem, NewJob, TenantId, WorkerId,
 };
 use aisle_shared::store::{
-    ClaimRequest, Claimed, Enqueued, Found, Lease, Reaped, Recorded, Store, StoreError,
+    ClaimRequest, Claimed, Found, Lease, Reaped, Recorded, Store, StoreError,
 };
 use aisle_tests::fixtures::{answer, items, model, tenant};
 use aisle_tests::harness::{Backend, Harness};
@@ -72,7 +72,7 @@ impl World {
 
     pub(crate) async fn enqueue(&self, job: &NewJob, count: u32) {
         let enqueued = self.store.enqueue(job, &items(count)).await.unwrap();
-        assert_eq!(enqueued, Enqueued::Created);
+        assert!(enqueued.is_created());
     }
 
     /// Claims for the model of the fixtures.
@@ -184,5 +184,5 @@ pub(crate) fn is_not_found<T>(answer: &Result<T, StoreError>) -> bool {
 }
 
 pub(crate) fn url_item(url: &str) -> NewItem {
-    NewItem { source: aisle_shared::domain::ItemSource::Url(url.to_owned()), bytes: 0 }
+    NewItem::at_url(url.to_owned())
 }

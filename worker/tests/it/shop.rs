@@ -76,7 +76,7 @@ impl Shop {
                     ItemSource::Upload
                 }
             };
-            items.push(NewItem { source, bytes: 0 });
+            items.push(NewItem { source, bytes: 0, content: None });
         }
         let job = NewJob {
             id,

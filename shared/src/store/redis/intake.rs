@@ -2,20 +2,27 @@
 
 use std::time::Duration;
 
+use redis::Cmd;
+
 use super::super::drain::Drain;
-use super::super::{Cap, Enqueued, MAX_ITEMS_PER_CALL, MAX_ITEMS_PER_JOB, StoreError, StoreLimits};
+use super::super::{
+    Cap, Enqueued, MAX_ITEMS_PER_CALL, MAX_ITEMS_PER_JOB, StoreError, StoreLimits, check_content,
+};
 use super::elsewhere::Load;
 use super::records::{read, write_json, write_source};
 use super::scripts::{Script, Step};
 use super::server::{Server, millis};
-use crate::domain::{Idempotency, JobId, NewItem, NewJob};
+use super::written::written;
+use crate::blob::ORPHAN_AGE;
+use crate::domain::{Idempotency, ItemRef, JobId, NewItem, NewJob, Timestamp};
 
 /// How long a large job may stay unsealed.
 const SEAL_WITHIN: Duration = Duration::from_secs(10 * 60);
 
-/// What the scripts that admit a job answer: a word, the job that is repeated
-/// or what is live, by how much that is too much, and how items left lately.
-type Admission = (String, String, u64, Vec<u64>);
+/// What the scripts that admit a job answer: a word; when it was created, the
+/// job that is repeated, or what is live; by how much that is too much, how
+/// items left lately, and whether Redis puts off writing what it says.
+type Admission = (String, String, u64, Vec<u64>, bool);
 
 /// What the store may hold, and what it holds in other shards than the job's.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +31,7 @@ pub(super) struct Caps<'a> {
     pub(super) elsewhere: &'a Load,
 }
 
-/// A job with its items.
+/// A job with its items. Returns once Redis has written them.
 pub(super) async fn enqueue(
     server: &Server,
     caps: Caps<'_>,
@@ -34,11 +41,35 @@ pub(super) async fn enqueue(
     if items.is_empty() || items.len() > MAX_ITEMS_PER_CALL {
         return Err(StoreError::Invalid("a call takes 1 to 200 items"));
     }
+    check_content(items)?;
     let mut step = admission(server, &server.scripts().enqueue, caps, job)?;
+    step.arg(items.len());
     for item in items {
         step.arg(write_source(item));
     }
-    read_admission(&server.run(&step).await?, caps)
+    let mut contents = Vec::new();
+    for (index, item) in (0..).zip(items) {
+        if let Some(content) = &item.content {
+            step.arg(index);
+            contents.push(set_content(server, ItemRef { job: job.id, index }, content));
+        }
+    }
+    let answer: Admission = server.run_after(contents, &step).await?;
+    let enqueued = read_admission(&answer, caps)?;
+    let (.., put_off) = answer;
+    if put_off {
+        written(server, server.shard_of(&job.id)).await?;
+    }
+    Ok(enqueued)
+}
+
+/// Sets the bytes that come with a job, ahead of it: they expire unless the
+/// job is written, and replace none that an item has.
+fn set_content(server: &Server, item: ItemRef, content: &[u8]) -> Cmd {
+    let mut set = Cmd::with_capacity(6, content.len() + 128);
+    set.arg("SET").arg(server.shard_of(&item.job).blob(item)).arg(content);
+    set.arg("PX").arg(millis(ORPHAN_AGE)).arg("NX");
+    set
 }
 
 /// A large job without its items.
@@ -65,6 +96,9 @@ pub(super) async fn append(
 ) -> Result<(), StoreError> {
     if items.len() > MAX_ITEMS_PER_CALL {
         return Err(StoreError::Invalid("a call takes at most 200 items"));
+    }
+    if items.iter().any(|item| item.content.is_some()) {
+        return Err(StoreError::Invalid("the items of a large job bring no bytes"));
     }
     let mut step = server.step(&server.scripts().append, server.shard_of(job));
     step.arg(job.to_string()).arg(first);
@@ -125,13 +159,14 @@ fn admission<'a>(
 }
 
 fn read_admission(answer: &Admission, caps: Caps<'_>) -> Result<Enqueued, StoreError> {
-    let (word, about, over, drained) = answer;
+    let (word, about, over, drained, _) = answer;
     match word.as_str() {
-        "created" => Ok(Enqueued::Created),
+        "created" => Ok(Enqueued::Created { at: Timestamp(read("a time", about)?) }),
         "replayed" => Ok(Enqueued::Replayed),
         "repeated" => Ok(Enqueued::Repeated(read("a job id", about)?)),
         "key_reused" => Err(StoreError::KeyReused),
         "key_in_progress" => Err(StoreError::KeyInProgress),
+        "no_bytes" => Err(StoreError::unavailable("Redis has not kept the bytes of an upload")),
         word => Err(refusal(word, read("a number of items", about)?, *over, drained, caps)),
     }
 }

@@ -158,7 +158,7 @@ mod tests {
             ItemSource::Url("upload".to_owned()),
             ItemSource::Url(String::new()),
         ] {
-            let item = NewItem { source: source.clone(), bytes: 7 };
+            let item = NewItem { source: source.clone(), bytes: 7, content: None };
             assert_eq!(read_source(&write_source(&item)).unwrap(), source);
         }
         assert_eq!(read_source("upload").unwrap(), ItemSource::Upload);

@@ -1,7 +1,9 @@
 //! The Lua scripts, each put together from its own file and the parts it
 //! shares with others. Redis compiles each once and knows it by its digest.
 
-use redis::{Arg, Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, ToRedisArgs};
+use redis::{
+    Arg, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, ServerErrorKind, ToRedisArgs,
+};
 use redis::{aio, cmd};
 
 const PRELUDE: &str = include_str!("scripts/parts/prelude.lua");
@@ -139,6 +141,30 @@ impl Step<'_> {
             }
             answer => answer,
         }
+    }
+
+    /// Runs it behind commands, all of them in one round trip. Should the
+    /// server say no to any of them, because it does not know the script, or is
+    /// of a cluster and another has the slot by now, they are given one after
+    /// the other.
+    pub(super) async fn invoke_after<T: FromRedisValue>(
+        &self,
+        commands: Vec<Cmd>,
+        connection: &mut impl aio::ConnectionLike,
+    ) -> Result<T, RedisError> {
+        let mut pipeline = Pipeline::with_capacity(commands.len() + 1);
+        for command in commands {
+            pipeline.add_command(command).ignore();
+        }
+        pipeline.add_command(self.call.clone());
+        match pipeline.query_async(connection).await {
+            Err(error) if matches!(error.kind(), ErrorKind::Server(_)) => {}
+            answer => return answer.map(|(answer,)| answer),
+        }
+        for command in pipeline.cmd_iter().take(pipeline.len() - 1) {
+            command.exec_async(connection).await?;
+        }
+        self.invoke(connection).await
     }
 
     fn with_code(&self) -> Cmd {

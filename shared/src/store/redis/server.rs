@@ -96,6 +96,22 @@ impl Server {
         hand_back(connection, answer)
     }
 
+    /// Runs a script behind commands of the same shard, in one round trip.
+    /// Each command must bear being given twice.
+    pub(super) async fn run_after<T: FromRedisValue>(
+        &self,
+        commands: Vec<Cmd>,
+        step: &Step<'_>,
+    ) -> Result<T, StoreError> {
+        if commands.is_empty() {
+            return self.run(step).await;
+        }
+        let deadline = Instant::now() + ANSWER_WITHIN;
+        let mut connection = self.connection(deadline).await?;
+        let answer = timeout_at(deadline, step.invoke_after(commands, &mut *connection)).await;
+        hand_back(connection, answer)
+    }
+
     /// Runs a script that may end jobs, and reports those that it has ended.
     /// Those of an answer that is lost on the way stay unreported.
     pub(super) async fn run_ending<T: FromRedisValue>(

@@ -87,9 +87,7 @@ impl Store for RedisStore {
         check_route(job)?;
         let elsewhere = self.elsewhere(job).await;
         let caps = Caps { limits: &self.limits, elsewhere: &elsewhere };
-        let enqueued = intake::enqueue(&self.server, caps, job, items).await?;
-        written(&self.server, self.server.shard_of(&job.id)).await?;
-        Ok(enqueued)
+        intake::enqueue(&self.server, caps, job, items).await
     }
 
     async fn open(&self, job: &NewJob, total: u32) -> Result<Enqueued, StoreError> {

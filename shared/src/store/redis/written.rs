@@ -3,8 +3,10 @@
 //! With `appendfsync everysec` Redis answers before it has written when a sync
 //! of the disk is under way: it puts the writing off, for two seconds at most
 //! (`flushAppendOnlyFile` in its `aof.c`), and a process that is killed
-//! meanwhile takes along what it answered for. So before a job is
-//! acknowledged, Redis is asked whether that is the case, which it seldom is.
+//! meanwhile takes along what it answered for. So the script that takes a job
+//! in also tells whether a sync is under way (`put_off` in
+//! `scripts/parts/intake.lua`), and then Redis is asked until it has written.
+//! That is seldom so; else a job costs one round trip.
 
 use std::time::Duration;
 

@@ -1,16 +1,18 @@
 //! Jobs come in: in one step, or opened, filled and sealed. Until sealed, a
 //! job has items in state `held`, and neither a reader nor a worker sees it.
 
+use bytes::Bytes;
 use rusqlite::{OptionalExtension, params};
 
 use super::admission::{self, Gate, Load};
 use super::lane::Lane;
 use super::step::Step;
+use super::uploads::put;
 use super::values::{duration_millis, json};
 use crate::domain::{
-    Idempotency, JobId, ModelName, NewItem, NewJob, Priority, TenantId, TraceParent,
+    Idempotency, ItemRef, JobId, ModelName, NewItem, NewJob, Priority, TenantId, TraceParent,
 };
-use crate::store::{Enqueued, MAX_ITEMS_PER_CALL, MAX_ITEMS_PER_JOB, StoreError};
+use crate::store::{Enqueued, MAX_ITEMS_PER_CALL, MAX_ITEMS_PER_JOB, StoreError, check_content};
 
 /// A job as its row wants it, made before the writer is bothered.
 pub(super) struct JobRow {
@@ -53,17 +55,23 @@ impl JobRow {
 pub(super) struct ItemRow {
     source: String,
     bytes: u64,
+    content: Option<Bytes>,
 }
 
 /// The items as their rows want them.
 ///
 /// # Errors
-/// [`StoreError::Invalid`] for none or more than one call takes.
+/// [`StoreError::Invalid`] for none or more than one call takes, or bytes that
+/// it does not take along.
 pub(super) fn rows(items: &[NewItem]) -> Result<Vec<ItemRow>, StoreError> {
     if items.is_empty() || items.len() > MAX_ITEMS_PER_CALL {
         return Err(StoreError::Invalid("one call takes 1 to 200 items"));
     }
-    let row = |item: &NewItem| Ok(ItemRow { source: json(&item.source)?, bytes: item.bytes });
+    check_content(items)?;
+    let row = |item: &NewItem| {
+        let NewItem { source, bytes, content } = item;
+        Ok(ItemRow { source: json(source)?, bytes: *bytes, content: content.clone() })
+    };
     items.iter().map(row).collect()
 }
 
@@ -85,11 +93,14 @@ pub(super) fn enqueue(
         "INSERT INTO items (job, idx, lane, state, source, bytes, finish)
          VALUES (?1, ?2, ?3, 'ready', ?4, ?5, ?6)",
     )?;
-    for (index, ItemRow { source, bytes }) in (0..).zip(items) {
+    for (index, ItemRow { source, bytes, content }) in (0..).zip(items) {
         insert.execute(params![job.id, index, lane.id, source, bytes, tags.of(index)])?;
+        if let Some(content) = content {
+            put(step, ItemRef { job: job.id, index }, content)?;
+        }
     }
     step.changes.work(job.model.clone());
-    Ok(Enqueued::Created)
+    Ok(Enqueued::Created { at: step.now.wall })
 }
 
 /// Begins a job that is filled by [`append`].
@@ -107,7 +118,7 @@ pub(super) fn open(
         return Ok(known);
     }
     insert_job(step, job, "open", total)?;
-    Ok(Enqueued::Created)
+    Ok(Enqueued::Created { at: step.now.wall })
 }
 
 /// Adds items to an open job; those already there are left alone.
@@ -129,7 +140,10 @@ pub(super) fn append(
         "INSERT INTO items (job, idx, lane, state, source, bytes)
          VALUES (?1, ?2, ?3, 'held', ?4, ?5) ON CONFLICT (job, idx) DO NOTHING",
     )?;
-    for (index, ItemRow { source, bytes }) in (first..).zip(items) {
+    for (index, ItemRow { source, bytes, content }) in (first..).zip(items) {
+        if content.is_some() {
+            return Err(StoreError::Invalid("the items of a large job bring no bytes"));
+        }
         insert.execute(params![id, index, lane, source, bytes])?;
     }
     Ok(())
@@ -167,9 +181,7 @@ pub(super) fn seal(step: &mut Step<'_>, id: &JobId) -> Result<(), StoreError> {
             "UPDATE items SET state = 'ready', finish = ?2 + (idx + 1) * ?3 WHERE job = ?1",
         )?
         .execute(params![id, tags.start, tags.step])?;
-    step.db
-        .prepare_cached("UPDATE jobs SET status = 'queued', version = version + 1 WHERE id = ?1")?
-        .execute([id])?;
+    step.db.prepare_cached("UPDATE jobs SET status = 'queued' WHERE id = ?1")?.execute([id])?;
     step.changes.job(*id);
     step.changes.work(job.model);
     Ok(())

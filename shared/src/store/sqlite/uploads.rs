@@ -7,22 +7,25 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rusqlite::{OptionalExtension, params};
 
+use super::step::Step;
 use super::store::SqliteStore;
 use crate::domain::{ItemRef, JobId};
 use crate::store::StoreError;
 
+/// Keeps an item's bytes, replacing what it had.
+pub(super) fn put(step: &Step<'_>, item: ItemRef, bytes: &[u8]) -> Result<(), StoreError> {
+    let mut insert = step.db.prepare_cached(
+        "INSERT INTO uploads (job, item, bytes) VALUES (?1, ?2, ?3)
+         ON CONFLICT (job, item) DO UPDATE SET bytes = excluded.bytes",
+    )?;
+    insert.execute(params![item.job, item.index, bytes])?;
+    Ok(())
+}
+
 impl SqliteStore {
     /// Keeps an item's bytes, replacing what it had.
     pub(crate) async fn put_upload(&self, item: ItemRef, bytes: Bytes) -> Result<(), StoreError> {
-        self.write(move |step| {
-            let mut insert = step.db.prepare_cached(
-                "INSERT INTO uploads (job, item, bytes) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (job, item) DO UPDATE SET bytes = excluded.bytes",
-            )?;
-            insert.execute(params![item.job, item.index, &*bytes])?;
-            Ok(())
-        })
-        .await
+        self.write(move |step| put(step, item, &bytes)).await
     }
 
     /// An item's bytes; `None` when there are none.

@@ -135,7 +135,7 @@ impl Driver {
                 enqueued
             }
         };
-        ensure!(enqueued == Enqueued::Created, "a new job was taken for an old one");
+        ensure!(enqueued.is_created(), "a new job was taken for an old one");
         let sealed = submission.road != Road::Abandon;
         self.reference.submit(new.clone(), total, sealed, self.now());
         self.submitted.push((new, total));

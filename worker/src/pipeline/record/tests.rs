@@ -47,8 +47,7 @@ impl Rig {
 
     /// A job's items, claimed for the only time that they may be.
     async fn claimed(&self, items: usize) -> Vec<Work> {
-        let url =
-            NewItem { source: ItemSource::Url("https://shop.example/1.jpg".to_owned()), bytes: 0 };
+        let url = NewItem::at_url("https://shop.example/1.jpg".to_owned());
         let job = NewJob {
             id: JobId::generate(),
             tenant: TenantId::default_tenant(),

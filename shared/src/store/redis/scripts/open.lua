@@ -5,4 +5,4 @@
 local word, about, over = admit(num(ARGV[FIRST]), 'open', 0)
 if word ~= 'created' then return answer(word, about, over) end
 call('ZADD', OPEN, now + num(ARGV[FIRST + 1]), ARGV[2])
-return answer(word)
+return answer(word, about)

@@ -8,6 +8,7 @@ mod life;
 mod outbox;
 mod parting;
 mod private_server;
+mod turns;
 mod uploads;
 mod waking;
 
@@ -21,8 +22,7 @@ use super::super::{ClaimRequest, Claimed, Store, StoreLimits};
 use super::{RedisOptions, RedisStore};
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{
-    ItemSource, JobId, JobOptions, ModelName, NewItem, NewJob, Priority, TenantId, Timestamp,
-    WorkerId,
+    JobId, JobOptions, ModelName, NewItem, NewJob, Priority, TenantId, Timestamp, WorkerId,
 };
 
 const LEASE: Duration = Duration::from_secs(10);
@@ -88,12 +88,7 @@ fn job() -> NewJob {
 }
 
 fn urls(count: usize) -> Vec<NewItem> {
-    (0..count)
-        .map(|n| NewItem {
-            source: ItemSource::Url(format!("https://example.com/{n}.jpg")),
-            bytes: 0,
-        })
-        .collect()
+    (0..count).map(|n| NewItem::at_url(format!("https://example.com/{n}.jpg"))).collect()
 }
 
 async fn claim(store: &RedisStore, max: usize) -> Vec<Claimed> {

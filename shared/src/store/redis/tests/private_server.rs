@@ -1,6 +1,6 @@
 //! A Redis server for one test, on a socket in a folder of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ const START_WITHIN: Duration = Duration::from_secs(10);
 /// Killed, with all that it holds, when dropped.
 pub(super) struct PrivateServer {
     process: Child,
+    settings: Vec<String>,
     folder: TempDir,
 }
 
@@ -20,28 +21,48 @@ impl PrivateServer {
     /// A durable server with more settings; `None` where there is none to start.
     pub(super) fn start(settings: &[&str]) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let process = programs().into_iter().find_map(|program| {
-            Command::new(program)
-                .args(["--port", "0", "--unixsocket", "redis.sock", "--save", ""])
-                .args(["--appendonly", "yes", "--loglevel", "warning"])
-                .args(settings)
-                .current_dir(folder.path())
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .spawn()
-                .ok()
-        })?;
-        let server = Self { process, folder };
-        let deadline = Instant::now() + START_WITHIN;
-        while server.client().get_connection().is_err() {
-            assert!(Instant::now() < deadline, "the server does not answer");
-            std::thread::yield_now();
-        }
+        let settings: Vec<String> = settings.iter().map(|word| (*word).to_owned()).collect();
+        let process = spawn(&settings, folder.path())?;
+        let server = Self { process, settings, folder };
+        server.wait();
         Some(server)
     }
 
+    /// Kills it, cuts the end of its append-only file off, so many bytes of
+    /// it, and starts it again.
+    pub(super) fn crash(&mut self, lost: u64) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let file = std::fs::OpenOptions::new().write(true).open(self.append_only_file()).unwrap();
+        file.set_len(file.metadata().unwrap().len() - lost).unwrap();
+        self.process = spawn(&self.settings, self.folder.path()).unwrap();
+        self.wait();
+    }
+
+    /// Bytes of the append-only file.
+    pub(super) fn appended(&self) -> u64 {
+        std::fs::metadata(self.append_only_file()).unwrap().len()
+    }
+
+    fn append_only_file(&self) -> PathBuf {
+        self.folder.path().join("appendonlydir/appendonly.aof.1.incr.aof")
+    }
+
+    fn wait(&self) {
+        let deadline = Instant::now() + START_WITHIN;
+        while self.client().get_connection().is_err() {
+            assert!(Instant::now() < deadline, "the server does not answer");
+            std::thread::yield_now();
+        }
+    }
+
     pub(super) fn url(&self) -> String {
-        format!("redis+unix://{}", self.folder.path().join("redis.sock").display())
+        format!("redis+unix://{}", self.socket().display())
+    }
+
+    /// Where it listens.
+    pub(super) fn socket(&self) -> PathBuf {
+        self.folder.path().join("redis.sock")
     }
 
     /// A plain connection, to look behind the store's back.
@@ -69,6 +90,20 @@ impl Drop for PrivateServer {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+fn spawn(settings: &[String], folder: &Path) -> Option<Child> {
+    programs().into_iter().find_map(|program| {
+        Command::new(program)
+            .args(["--port", "0", "--unixsocket", "redis.sock", "--save", ""])
+            .args(["--appendonly", "yes", "--loglevel", "warning"])
+            .args(settings)
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .ok()
+    })
 }
 
 /// The machine's own server, or the one that the project's set-up brings.

@@ -9,8 +9,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::clock::Clock;
 use crate::domain::{
-    ErrorCode, ItemError, ItemOutcome, ItemSource, JobId, JobOptions, NewItem, NewJob, Priority,
-    TenantId,
+    ErrorCode, ItemError, ItemOutcome, JobId, JobOptions, NewItem, NewJob, Priority, TenantId,
 };
 use crate::store::{
     ClaimRequest, Claimed, Limits, Recorded, SqliteOptions, SqliteStore, Store, StoreLimits,
@@ -94,7 +93,7 @@ fn new_job() -> NewJob {
 /// Items of about a kilobyte each.
 fn items() -> Vec<NewItem> {
     let url = format!("https://shop.example/{}.jpg", "x".repeat(1_000));
-    vec![NewItem { source: ItemSource::Url(url), bytes: 0 }; 50]
+    vec![NewItem::at_url(url); 50]
 }
 
 fn is_exhausted<T>(answer: &Result<T, StoreError>) -> bool {

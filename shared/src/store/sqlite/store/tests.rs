@@ -10,8 +10,7 @@ use super::*;
 use crate::clock::{Clock, ManualClock};
 use crate::disk::Reserve;
 use crate::domain::{
-    Activation, ErrorCode, ItemCounts, ItemSource, Job, JobOptions, JobStatus, ModelCard, Priority,
-    Timestamp,
+    Activation, ErrorCode, ItemCounts, Job, JobOptions, JobStatus, ModelCard, Priority, Timestamp,
 };
 use crate::store::sqlite::open::open_reader;
 use crate::store::{StoreLimits, submit};
@@ -57,16 +56,12 @@ fn new_job() -> NewJob {
 }
 
 fn items(count: usize) -> Vec<NewItem> {
-    let url = |n| NewItem {
-        source: ItemSource::Url(format!("https://shop.example/{n}.jpg\0")),
-        bytes: 0,
-    };
-    (0..count).map(url).collect()
+    (0..count).map(|n| NewItem::at_url(format!("https://shop.example/{n}.jpg\0"))).collect()
 }
 
 async fn submitted(store: &SqliteStore, count: usize) -> NewJob {
     let job = new_job();
-    assert_eq!(submit(store, &job, &items(count)).await.unwrap(), Enqueued::Created);
+    assert!(submit(store, &job, &items(count)).await.unwrap().is_created());
     job
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{
-    Callback, DeliveryId, EndpointId, Event, ItemSource, JobId, JobOptions, NewItem, NewJob,
-    Priority, TenantId, Timestamp, WorkerId,
+    Callback, DeliveryId, EndpointId, Event, JobId, JobOptions, NewItem, NewJob, Priority,
+    TenantId, Timestamp, WorkerId,
 };
 use crate::store::sqlite::open::open_reader;
 use crate::store::{ClaimRequest, DeliveryClaim, SqliteOptions, SqliteStore, Store, Webhooks};
@@ -40,8 +40,7 @@ async fn submitted(store: &SqliteStore) -> NewJob {
         idempotency: None,
         trace: None,
     };
-    let item =
-        NewItem { source: ItemSource::Url("https://shop.example/1.jpg".to_owned()), bytes: 0 };
+    let item = NewItem::at_url("https://shop.example/1.jpg".to_owned());
     store.enqueue(&job, &[item]).await.unwrap();
     job
 }

@@ -16,8 +16,8 @@ local function repeated(tenant, key, fingerprint, job)
   return 'repeated', known[1]
 end
 
--- Answers a word; then the job that is repeated, or what is live and by how
--- much it is too much.
+-- Answers a word; then when the job was created, the job that is repeated, or
+-- what is live and by how much it is too much.
 local function admit(total, status, bytes)
   local job, tenant, key = ARGV[2], ARGV[3], ARGV[17]
   if key ~= '' then
@@ -41,14 +41,14 @@ local function admit(total, status, bytes)
   end
   call('HINCRBY', META, 'live', total)
   call('HINCRBY', LOADS, tenant, total)
-  return 'created'
+  return 'created', int(now)
 end
 
--- Keeps the sources in ARGV from place `at` on as items `first` onward. The
--- blobs of uploads stop being garbage in the same step.
-local function keep_sources(job, first, at)
+-- Keeps the sources in ARGV from place `at` to `last` as items `first` onward.
+-- The blobs of uploads stop being garbage in the same step.
+local function keep_sources(job, first, at, last)
   local uploads, bytes = 0, 0
-  for i = at, #ARGV do
+  for i = at, last do
     local index = int(first + i - at)
     local added = call('HSETNX', sources_key(job), index, ARGV[i])
     if string.sub(ARGV[i], 1, 6) == 'upload' then
@@ -61,7 +61,22 @@ local function keep_sources(job, first, at)
   if bytes > 0 then call('HINCRBY', META, 'bytes', int(bytes)) end
 end
 
--- What a refusal or a repetition answers.
+-- Whether Redis may send this answer before it has written what it says, as
+-- written.rs tells: a sync of the disk is under way. Nothing begins one while a
+-- script runs, and without one Redis writes first. A server without an
+-- append-only file says nothing of it; one that tells nothing is asked again.
+local function put_off()
+  local info = redis.pcall('INFO', 'persistence')
+  if type(info) ~= 'string' then return 1 end
+  local syncs = string.match(info, '\naof_pending_bio_fsync:(%d+)')
+  return syncs and syncs ~= '0' and 1 or 0
+end
+
+-- What a script that admits answers: of a job that is there, whether that is
+-- written; of one that is refused, when there will be room.
 local function answer(word, about, over)
-  return {word, tostring(about or ''), over or 0, drained()}
+  if word == 'created' or word == 'replayed' or word == 'repeated' then
+    return {word, about or '', 0, {}, put_off()}
+  end
+  return {word, tostring(about or ''), over or 0, drained(), 0}
 end

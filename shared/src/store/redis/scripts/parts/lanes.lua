@@ -22,7 +22,7 @@ local function line_up(job, total, tenant, weight, model, band)
   if #rows > 0 then call('ZADD', ready_key(lane), unpack(rows)) end
   call('ZADD', tags_key(lane), score, tenant)
   call('HSETNX', LANES, lane, 0)
-  arrived[model], touched[job] = true, true
+  arrived[model] = true
 end
 
 -- Moves a lane's time on. A tenant's tag that lies behind it says nothing
