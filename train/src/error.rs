@@ -32,6 +32,9 @@ pub enum TrainError {
     /// The report cannot be written.
     #[error("the report cannot be written: {0}")]
     Report(String),
+    /// The page cannot be filled in.
+    #[error("the report's page cannot be made: {0}")]
+    Page(#[from] askama::Error),
     /// What was written computes something else than training did.
     #[error(
         "the written model computes something else than training did: logits differ by up to \

@@ -2,7 +2,8 @@
 //! modules are the road of a data set: what there is (`dataset`), which part
 //! each picture plays (`split`), what networks make of it (`features`), what
 //! is learned (`head`), what is written (`export`) and how good it is
-//! (`report`). `road` walks it; `onnx` takes graphs apart and joins them.
+//! (`report`, on worse pictures too `robustness`, and as a page for people
+//! `page`). `road` walks it; `onnx` takes graphs apart and joins them.
 //!
 //! What must never happen: a picture that judges has been learned from,
 //! serving computes something else than training did, a figure is told that
@@ -13,7 +14,9 @@ pub mod export;
 pub mod features;
 pub mod head;
 pub mod onnx;
+pub mod page;
 pub mod report;
+pub mod robustness;
 pub mod split;
 pub mod watch;
 
@@ -22,4 +25,6 @@ mod road;
 
 pub use error::TrainError;
 pub use features::Machine;
-pub use road::{Agreement, Evaluation, TrainSettings, Trained, evaluate, train};
+pub use road::{
+    Agreement, Data, EvaluateSettings, Evaluation, TrainSettings, Trained, evaluate, train,
+};

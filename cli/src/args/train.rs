@@ -89,6 +89,17 @@ pub(crate) struct EvaluateArgs {
     #[arg(long, value_enum, value_name = "PART")]
     pub(crate) part: Option<PartArg>,
 
+    /// Judge so many of the photographs again, blurred, noisy, dark, turned,
+    /// squeezed, half hidden and beside other products. 500 where no number is
+    /// given.
+    #[arg(long, value_name = "PHOTOGRAPHS", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "500")]
+    pub(crate) robustness: Option<usize>,
+
+    /// HTML file to write the report to, with pictures and plots.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) page: Option<PathBuf>,
+
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

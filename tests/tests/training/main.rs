@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod data;
 #[cfg(test)]
+mod page;
+#[cfg(test)]
 mod photographs;
 #[cfg(test)]
 mod serving;

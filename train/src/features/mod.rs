@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use aisle_shared::image_probe::ImageLimits;
 use aisle_worker::decoder::DecoderSettings;
 use aisle_worker::{Plan, SessionSettings};
+use rayon::{ThreadPoolBuildError, ThreadPoolBuilder};
 
 pub use backbone::Backbone;
 pub use error::FeatureError;
@@ -36,4 +37,18 @@ pub struct Machine {
     pub limits: ImageLimits,
     /// The folder in which features are kept, if they are.
     pub cache: Option<PathBuf>,
+}
+
+impl Machine {
+    /// Does work that is shared among the machine's threads.
+    ///
+    /// # Errors
+    /// When they cannot be started.
+    pub fn work<T: Send>(
+        &self,
+        work: impl FnOnce() -> T + Send,
+    ) -> Result<T, ThreadPoolBuildError> {
+        let pool = ThreadPoolBuilder::new().num_threads(self.threads.get()).build()?;
+        Ok(pool.install(work))
+    }
 }

@@ -8,12 +8,17 @@ use serde::Serialize;
 
 use super::accepted::Accepted;
 use super::calibration::{self, Calibration};
+use super::curve::{Point, curve};
+use super::loss::{self, Loss};
 use super::share::Share;
-use crate::dataset::Category;
+use crate::dataset::{Category, Picture};
 use crate::head::scores;
 
 /// Pairs of categories that are named at most.
 const CONFUSED: usize = 20;
+
+/// Pictures of a confused pair that are named at most.
+const EXAMPLES: usize = 4;
 
 /// Pictures with their logits, and what they show.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +29,8 @@ pub struct Pool<'a> {
     pub logits: ArrayView2<'a, f32>,
     /// The category of each picture, by its place.
     pub labels: &'a [usize],
+    /// The pictures themselves.
+    pub pictures: &'a [&'a Picture],
 }
 
 /// How good a model is on some pictures.
@@ -41,10 +48,14 @@ pub struct Judgement {
     pub calibration: Calibration,
     /// What can be accepted without a human.
     pub accepted: Vec<Accepted>,
+    /// What could be accepted at every other score, from the surest down.
+    pub curve: Vec<Point>,
     /// Each category.
     pub categories: Vec<CategoryFigures>,
     /// The pairs that are confused most often, most first.
     pub most_confused: Vec<Confused>,
+    /// The pictures that it is most wrong about, worst first.
+    pub largest_losses: Vec<Loss>,
     /// Pictures by what they show (rows) and what they were taken for
     /// (columns), in the order of the categories.
     pub confusion: Vec<Vec<usize>>,
@@ -82,6 +93,17 @@ pub struct Confused {
     pub taken_for: Category,
     /// How many.
     pub pictures: usize,
+    /// Some of them, the surest mistakes first.
+    pub examples: Vec<String>,
+}
+
+impl Judgement {
+    /// The pictures that it names.
+    pub fn named(&self) -> impl Iterator<Item = &str> {
+        let losses = self.largest_losses.iter().map(|loss| &loss.picture);
+        let examples = self.most_confused.iter().flat_map(|pair| &pair.examples);
+        losses.chain(examples).map(String::as_str)
+    }
 }
 
 /// The best score of each picture, and whether that category is right.
@@ -108,26 +130,26 @@ pub fn judge(pool: Pool<'_>, temperature: f64, thresholds: &[Acceptance]) -> Jud
             *cell += 1;
         }
     }
+    let (before, _) = calibration::error(&answers(pool, 1.0));
+    let (after, bins) = calibration::error(&answers_now);
     let right = answers_now.iter().filter(|(_, right)| *right).count();
     Judgement {
         pictures: labels.len(),
         top_1: Share::new(right, labels.len()),
         top_3: Share::new(top_3, labels.len()),
         levels: levels(pool, &scores),
-        calibration: Calibration {
-            temperature,
-            before: calibration::error(&answers(pool, 1.0)),
-            after: calibration::error(&answers_now),
-        },
+        calibration: Calibration { temperature, before, after, bins },
         accepted: thresholds.iter().map(|each| Accepted::of(*each, &answers_now)).collect(),
+        curve: curve(&answers_now),
         categories: figures(categories, &confusion),
-        most_confused: confused(categories, &confusion),
+        most_confused: confused(pool, &scores, &confusion),
+        largest_losses: loss::largest(pool, &scores.view()),
         confusion,
     }
 }
 
 /// The place of the largest value, and that value; the first among equals.
-fn best_of(values: impl Iterator<Item = f64>) -> (usize, f64) {
+pub(super) fn best_of(values: impl Iterator<Item = f64>) -> (usize, f64) {
     let first = (0, f64::NEG_INFINITY);
     values.enumerate().fold(first, |best, next| if next.1 > best.1 { next } else { best })
 }
@@ -174,19 +196,29 @@ fn figures(categories: &[Category], confusion: &[Vec<usize>]) -> Vec<CategoryFig
     figures.collect()
 }
 
-fn confused(categories: &[Category], confusion: &[Vec<usize>]) -> Vec<Confused> {
-    let rows = categories.iter().zip(confusion);
-    let pairs = rows.flat_map(|(shown, row)| {
-        let others = categories.iter().zip(row).filter(move |(taken_for, _)| *taken_for != shown);
-        others.map(move |(taken_for, pictures)| (shown, taken_for, *pictures))
+fn confused(pool: Pool<'_>, scores: &Array2<f64>, confusion: &[Vec<usize>]) -> Vec<Confused> {
+    let cells = confusion.iter().enumerate().flat_map(|(shown, row)| {
+        let others = row.iter().enumerate().filter(move |(taken_for, _)| *taken_for != shown);
+        others.map(move |(taken_for, pictures)| ((shown, taken_for), *pictures))
     });
-    let mut pairs: Vec<_> = pairs.filter(|(.., pictures)| *pictures > 0).collect();
-    pairs.sort_by_key(|(.., pictures)| std::cmp::Reverse(*pictures));
+    let mut pairs: Vec<_> = cells.filter(|(_, pictures)| *pictures > 0).collect();
+    pairs.sort_by_key(|(_, pictures)| std::cmp::Reverse(*pictures));
     pairs.truncate(CONFUSED);
-    let told = |(shown, taken_for, pictures): (&Category, &Category, usize)| Confused {
-        shown: shown.clone(),
-        taken_for: taken_for.clone(),
-        pictures,
+    let told = |((shown, taken_for), pictures): ((usize, usize), usize)| {
+        let rows = scores.rows().into_iter().zip(pool.labels).zip(pool.pictures);
+        let mut mistakes: Vec<(f64, &str)> = rows
+            .filter(|((_, label), _)| **label == shown)
+            .map(|((row, _), picture)| (best_of(row.iter().copied()), picture.name.as_str()))
+            .filter(|((best, _), _)| *best == taken_for)
+            .map(|((_, score), name)| (score, name))
+            .collect();
+        mistakes.sort_by(|a, b| b.0.total_cmp(&a.0));
+        Some(Confused {
+            shown: pool.categories.get(shown)?.clone(),
+            taken_for: pool.categories.get(taken_for)?.clone(),
+            pictures,
+            examples: mistakes.iter().take(EXAMPLES).map(|(_, name)| (*name).to_owned()).collect(),
+        })
     };
-    pairs.into_iter().map(told).collect()
+    pairs.into_iter().filter_map(told).collect()
 }

@@ -3,13 +3,17 @@
 
 mod accepted;
 mod calibration;
+mod curve;
 mod judge;
+mod loss;
 mod share;
 mod text;
 
 pub use accepted::{Accepted, PRECISIONS, thresholds};
-pub use calibration::Calibration;
+pub use calibration::{Bin, Calibration};
+pub use curve::Point;
 pub use judge::{CategoryFigures, Confused, Judgement, LevelFigures, Pool, answers, judge};
+pub use loss::Loss;
 pub use share::Share;
 pub use text::as_text;
 

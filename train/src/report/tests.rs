@@ -2,7 +2,27 @@ use aisle_worker::model::Acceptance;
 use ndarray::{Array2, array};
 
 use super::*;
-use crate::dataset::Category;
+use crate::dataset::{Category, Picture, Place};
+
+/// Judges pictures that are called by their numbers.
+fn judged(
+    categories: &[Category],
+    logits: &Array2<f32>,
+    labels: &[usize],
+    temperature: f64,
+    accept: &[Acceptance],
+) -> Judgement {
+    let picture = |(nth, label): (usize, &usize)| Picture {
+        name: nth.to_string(),
+        place: Place::File(nth.to_string().into()),
+        category: categories[*label].clone(),
+        part: None,
+    };
+    let pictures: Vec<Picture> = labels.iter().enumerate().map(picture).collect();
+    let pictures: Vec<&Picture> = pictures.iter().collect();
+    let pool = Pool { categories, logits: logits.view(), labels, pictures: &pictures };
+    judge(pool, temperature, accept)
+}
 
 fn categories(names: &[&str]) -> Vec<Category> {
     names.iter().map(|name| Category::new([name]).unwrap()).collect()
@@ -28,8 +48,7 @@ fn answers_are_counted_where_they_belong() {
         [5.0, 1.0, 2.0, 9.0]
     ];
     let labels = [0, 1, 1, 2];
-    let pool = Pool { categories: &categories, logits: logits.view(), labels: &labels };
-    let judgement = judge(pool, 1.0, &[]);
+    let judgement = judged(&categories, &logits, &labels, 1.0, &[]);
     assert_eq!((judgement.top_1.count, judgement.top_1.of), (2, 4));
     // The second picture's own category is the last of four.
     assert_eq!(judgement.top_3.count, 3);
@@ -40,6 +59,31 @@ fn answers_are_counted_where_they_belong() {
         .map(|pair| (pair.shown.to_string(), pair.taken_for.to_string(), pair.pictures))
         .collect();
     assert_eq!(pairs, [("B".into(), "A".into(), 1), ("C".into(), "D".into(), 1)]);
+    assert_eq!(judgement.most_confused[0].examples, ["1"]);
+}
+
+#[test]
+fn the_worst_mistakes_come_first_and_what_is_right_is_none() {
+    let categories = categories(&["A", "B"]);
+    let logits = array![[2.0, 1.0], [1.0, 2.0], [1.0, 9.0]];
+    let judgement = judged(&categories, &logits, &[0, 0, 0], 1.0, &[]);
+    let losses = judgement.largest_losses;
+    let named: Vec<_> = losses.iter().map(|loss| loss.picture.as_str()).collect();
+    assert_eq!(named, ["2", "1"]);
+    assert!((losses[1].loss - (1.0 + 1_f64.exp()).ln()).abs() < 1e-6, "{losses:?}");
+    assert_eq!(
+        (losses[0].shown.to_string(), losses[0].taken_for.to_string()),
+        ("A".into(), "B".into())
+    );
+}
+
+#[test]
+fn a_curve_takes_equal_scores_together_and_ends_with_all() {
+    let categories = categories(&["A", "B"]);
+    let logits = array![[9.0, 0.0], [2.0, 0.0], [2.0, 0.0], [1.0, 0.0]];
+    let curve = judged(&categories, &logits, &[0, 0, 1, 0], 1.0, &[]).curve;
+    let drawn: Vec<_> = curve.iter().map(|point| (point.accepted, point.right)).collect();
+    assert_eq!(drawn, [(0.25, 1.0), (0.75, 2.0 / 3.0), (1.0, 0.75)]);
 }
 
 #[test]
@@ -48,8 +92,7 @@ fn a_level_is_right_when_the_sum_of_its_leaves_is() {
     // The hat is the best leaf, the shoes together are better.
     let logits = array![[1.0, 1.0, 1.2], [0.0, 0.0, 5.0]];
     let labels = [0, 0];
-    let pool = Pool { categories: &categories, logits: logits.view(), labels: &labels };
-    let judgement = judge(pool, 1.0, &[]);
+    let judgement = judged(&categories, &logits, &labels, 1.0, &[]);
     assert_eq!(judgement.top_1.count, 0);
     assert_eq!(judgement.levels.len(), 1);
     assert_eq!(judgement.levels[0].categories, 2);
@@ -90,19 +133,21 @@ fn the_calibration_error_is_the_gap_between_sure_and_right() {
     let sure =
         Array2::from_shape_fn((10, 2), |(_, category)| if category == 0 { 50.0 } else { 0.0 });
     let labels: Vec<usize> = (0..10).map(|nth| usize::from(nth >= 8)).collect();
-    let pool = Pool { categories: &categories, logits: sure.view(), labels: &labels };
-    let calibration = judge(pool, 36.07, &[]).calibration;
+    let calibration = judged(&categories, &sure, &labels, 36.07, &[]).calibration;
     assert!((calibration.before - 0.2).abs() < 1e-6, "{calibration:?}");
     assert!(calibration.after < 0.001, "{calibration:?}");
+    let [bin] = calibration.bins.as_slice() else { panic!("{calibration:?}") };
+    assert_eq!((bin.pictures, bin.right), (10, 0.8));
 }
 
 #[test]
 fn people_read_the_figures() {
     let categories = categories(&["A", "B"]);
     let logits = array![[9.0, 1.0], [9.0, 1.0]];
-    let pool = Pool { categories: &categories, logits: logits.view(), labels: &[0, 1] };
-    let text = as_text("test", &judge(pool, 1.0, &thresholds(&[(0.99, true)])));
+    let judgement = judged(&categories, &logits, &[0, 1], 1.0, &thresholds(&[(0.99, true)]));
+    let text = as_text("test", &judgement);
     assert!(text.starts_with("test: 2 pictures\n"), "{text}");
     assert!(text.contains("50.0 % (9.5 to 90.5; 1 of 2)"), "{text}");
     assert!(text.contains("1 × B taken for A"), "{text}");
+    assert!(text.contains("1: B at 0.000, A at 1.000"), "{text}");
 }

@@ -7,6 +7,9 @@ use super::Judgement;
 /// Categories that are listed at most, those least often found first.
 const LISTED: usize = 30;
 
+/// Pictures with large losses that are listed.
+const LOSSES: usize = 10;
+
 /// A judgement in a few paragraphs; `title` says of which pictures.
 #[must_use]
 pub fn as_text(title: &str, judgement: &Judgement) -> String {
@@ -36,7 +39,7 @@ fn write(text: &mut String, title: &str, judgement: &Judgement) -> std::fmt::Res
             )?,
         }
     }
-    let calibration = judgement.calibration;
+    let calibration = &judgement.calibration;
     writeln!(
         text,
         "  calibration error      {:.1} %, before temperature {:.2} it was {:.1} %",
@@ -50,6 +53,14 @@ fn write(text: &mut String, title: &str, judgement: &Judgement) -> std::fmt::Res
     }
     for pair in &judgement.most_confused {
         writeln!(text, "    {:4} × {} taken for {}", pair.pictures, pair.shown, pair.taken_for)?;
+    }
+    if !judgement.largest_losses.is_empty() {
+        writeln!(text, "  furthest off")?;
+    }
+    for loss in judgement.largest_losses.iter().take(LOSSES) {
+        let (picture, shown, taken_for) = (&loss.picture, &loss.shown, &loss.taken_for);
+        let [own, other] = [loss.shown_score, loss.taken_for_score];
+        writeln!(text, "    {picture}: {shown} at {own:.3}, {taken_for} at {other:.3}")?;
     }
     Ok(())
 }

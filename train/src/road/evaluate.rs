@@ -1,7 +1,7 @@
 //! `aisle evaluate`: a model folder held against pictures that are known.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::PathBuf;
 
 use aisle_shared::domain::ModelName;
 use aisle_worker::model::ModelFolder;
@@ -11,11 +11,31 @@ use serde::Serialize;
 use crate::TrainError;
 use crate::dataset::{Category, Dataset, Part, Picture, Skipped, Source};
 use crate::features::{FeatureError, Machine, Network, extract};
+use crate::page::{self, Album};
 use crate::report::{Judgement, Pool, as_text, judge};
+use crate::robustness::{Robustness, Sample, measure};
 use crate::watch::Watcher;
 
 /// Categories of a model that an error names.
 const NAMED: usize = 5;
+
+/// How a model is judged.
+#[derive(Debug, Clone)]
+pub struct EvaluateSettings {
+    /// The model folder.
+    pub model: PathBuf,
+    /// The data set.
+    pub source: Source,
+    /// The only part of it that counts, if not all do.
+    pub part: Option<Part>,
+    /// How many pictures at most are made worse, to see how well the model
+    /// holds then.
+    pub robustness: Option<usize>,
+    /// The HTML file to write.
+    pub page: Option<PathBuf>,
+    /// What the machine offers.
+    pub machine: Machine,
+}
 
 /// How good a model is on a data set.
 #[derive(Debug, Clone, Serialize)]
@@ -33,6 +53,9 @@ pub struct Evaluation {
     pub broken: Vec<Skipped>,
     /// The figures.
     pub judgement: Judgement,
+    /// How well it holds when pictures are worse, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub robustness: Option<Robustness>,
 }
 
 /// Judges a model folder by a data set, or a part of it, with the code that
@@ -42,26 +65,17 @@ pub struct Evaluation {
 /// When the folder or the data set cannot be used, or they have no category
 /// in common.
 pub fn evaluate(
-    model: &Path,
-    source: &Source,
-    part: Option<Part>,
-    machine: &Machine,
+    settings: &EvaluateSettings,
     watcher: &dyn Watcher,
 ) -> Result<Evaluation, TrainError> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(machine.threads.get()).build()?;
-    pool.install(|| walk(model, source, part, machine, watcher))
+    settings.machine.work(|| walk(settings, watcher))?
 }
 
-fn walk(
-    model: &Path,
-    source: &Source,
-    part: Option<Part>,
-    machine: &Machine,
-    watcher: &dyn Watcher,
-) -> Result<Evaluation, TrainError> {
+fn walk(settings: &EvaluateSettings, watcher: &dyn Watcher) -> Result<Evaluation, TrainError> {
+    let EvaluateSettings { model, source, part, robustness, page, machine } = settings;
     let folder = ModelFolder::open(model).map_err(FeatureError::from)?;
     let mut dataset = Dataset::open(source)?;
-    dataset.pictures.retain(|picture| part.is_none() || picture.part == part);
+    dataset.pictures.retain(|picture| part.is_none() || picture.part == *part);
     let categories: Vec<Category> = (folder.taxonomy.paths().iter())
         .map(|path| Category::new(path).ok_or_else(|| TrainError::Report(path.join(" > "))))
         .collect::<Result<_, _>>()?;
@@ -76,23 +90,41 @@ fn walk(
     let mut networks = [Network::of_model(&folder, machine)?];
     let framing = Framing::of(&folder.preprocessing);
     let extracted = extract(&known, &mut networks, &framing, machine, watcher)?;
-    let shown = extracted.places.iter().filter_map(|place| known.get(*place));
-    let labels: Vec<usize> =
-        shown.filter_map(|picture| places.get(&picture.category).copied()).collect();
-    let pool = Pool { categories: &categories, logits: extracted.rows.view(), labels: &labels };
+    let (pictures, labels): (Vec<&Picture>, Vec<usize>) = (extracted.places.iter())
+        .filter_map(|place| known.get(*place))
+        .filter_map(|picture| Some((picture, *places.get(&picture.category)?)))
+        .unzip();
+    let pool = Pool {
+        categories: &categories,
+        logits: extracted.rows.view(),
+        labels: &labels,
+        pictures: &pictures,
+    };
     let judgement = judge(pool, f64::from(folder.temperature), &folder.accept);
+    let [network] = &mut networks;
+    let robustness = (robustness.as_ref())
+        .map(|most| measure(Sample { pool, most: *most }, &folder, network, machine, watcher))
+        .transpose()?;
+    let album = page.is_some().then(|| Album::of(&[&judgement], &pictures, machine));
     let mut counts = BTreeMap::new();
     for picture in unknown {
         *counts.entry(picture.category.to_string()).or_default() += 1;
     }
-    Ok(Evaluation {
+    let evaluation = Evaluation {
         model: folder.name,
         version: folder.version,
         unknown: counts,
         skipped: dataset.skipped,
         broken: extracted.broken,
         judgement,
-    })
+        robustness,
+    };
+    if let (Some(path), Some(album)) = (page, album) {
+        let text = page::of_evaluation(&evaluation, &album)?;
+        let fault = |source| FeatureError::File { path: path.clone(), source };
+        std::fs::write(path, text).map_err(fault)?;
+    }
+    Ok(evaluation)
 }
 
 impl Evaluation {
@@ -100,15 +132,24 @@ impl Evaluation {
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = as_text(self.model.as_str(), &self.judgement);
+        for (count, why) in self.left_out() {
+            text.push_str(&format!("  not judged: {count} {why}\n"));
+        }
+        if let Some(robustness) = &self.robustness {
+            text.push_str(&format!("\n{}", robustness.text()));
+        }
+        text
+    }
+
+    /// What was not judged, and how much of it.
+    pub(crate) fn left_out(&self) -> Vec<(usize, &'static str)> {
         let unknown: usize = self.unknown.values().sum();
-        let not_judged = [
+        let mut left_out = vec![
             (unknown, "in categories that the model does not have"),
             (self.skipped.len(), "skipped"),
             (self.broken.len(), "broken"),
         ];
-        for (count, why) in not_judged.into_iter().filter(|(count, _)| *count > 0) {
-            text.push_str(&format!("  not judged: {count} {why}\n"));
-        }
-        text
+        left_out.retain(|(count, _)| *count > 0);
+        left_out
     }
 }

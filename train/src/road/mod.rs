@@ -7,7 +7,7 @@ mod sets;
 mod summary;
 mod train;
 
-pub use evaluate::{Evaluation, evaluate};
+pub use evaluate::{EvaluateSettings, Evaluation, evaluate};
 pub use prove::Agreement;
-pub use summary::Trained;
+pub use summary::{Data, Trained};
 pub use train::{TrainSettings, train};

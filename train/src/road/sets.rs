@@ -8,19 +8,18 @@ use crate::head::Known;
 use crate::split::Split;
 
 /// A part's pictures: a row of features and the category of each.
-pub(super) struct Set {
-    /// The places of the pictures among those extracted.
-    pub(super) places: Vec<usize>,
+pub(super) struct Set<'a> {
+    pub(super) pictures: Vec<&'a Picture>,
     pub(super) features: Array2<f32>,
     pub(super) labels: Vec<usize>,
 }
 
-impl Set {
+impl<'a> Set<'a> {
     pub(super) fn of(
         part: Part,
         split: &Split,
         extracted: &Extracted,
-        pictures: &[&Picture],
+        pictures: &[&'a Picture],
     ) -> Self {
         let label = |place: &usize| {
             let category: Option<&Category> = pictures.get(*place).map(|picture| &picture.category);
@@ -29,7 +28,8 @@ impl Set {
         let (places, labels): (Vec<_>, Vec<_>) =
             split.places(part).filter_map(|place| Some((place, label(&place)?))).unzip();
         let features = extracted.rows.select(Axis(0), &places);
-        Self { places, features, labels }
+        let pictures = places.iter().filter_map(|place| pictures.get(*place).copied()).collect();
+        Self { pictures, features, labels }
     }
 
     pub(super) fn known(&self) -> Known<'_> {

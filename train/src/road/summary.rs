@@ -131,6 +131,19 @@ impl Data {
     pub(crate) fn count(&self, part: Part) -> usize {
         self.categories.values().filter_map(|parts| parts.get(part.as_str())).sum()
     }
+
+    /// What was not used, and how much of it.
+    pub(crate) fn left_out_counts(&self) -> Vec<(usize, &'static str)> {
+        let mut counts = vec![
+            (self.skipped.len(), "skipped"),
+            (self.broken.len(), "broken"),
+            (self.duplicates, "twice there"),
+            (self.contradictions.len(), "in more than one category"),
+            (self.left_out.values().sum(), "in categories that are too small"),
+        ];
+        counts.retain(|(count, _)| *count > 0);
+        counts
+    }
 }
 
 impl Below {
@@ -150,23 +163,18 @@ impl Trained {
         text
     }
 
+    /// What it was made from, in a line.
+    pub(crate) fn summary(&self) -> String {
+        let [train, validation, test] = Part::ALL.map(|part| self.data.count(part));
+        format!(
+            "{} categories, learned from {train} pictures, chosen on {validation}, tested on {test}",
+            self.data.categories.len()
+        )
+    }
+
     fn write(&self, text: &mut String) -> std::fmt::Result {
-        let data = &self.data;
-        let [train, validation, test] = Part::ALL.map(|part| data.count(part));
-        writeln!(
-            text,
-            "{}: {} categories, learned from {train} pictures, chosen on {validation}, tested on {test}",
-            self.model,
-            data.categories.len()
-        )?;
-        let not_used = [
-            (data.skipped.len(), "skipped"),
-            (data.broken.len(), "broken"),
-            (data.duplicates, "twice there"),
-            (data.contradictions.len(), "in more than one category"),
-            (data.left_out.values().sum(), "in categories that are too small"),
-        ];
-        for (count, why) in not_used.into_iter().filter(|(count, _)| *count > 0) {
+        writeln!(text, "{}: {}", self.model, self.summary())?;
+        for (count, why) in self.data.left_out_counts() {
             writeln!(text, "  not used: {count} {why}")?;
         }
         writeln!(text)?;

@@ -11,6 +11,7 @@ use crate::dataset::{Dataset, Part, Picture, Source};
 use crate::export::{Made, Place, card, graph};
 use crate::features::{Backbone, Extracted, Machine, Network, extract, networks};
 use crate::head::{self, fit, temperature};
+use crate::page::{self, Album};
 use crate::report::{Pool, answers, judge, thresholds};
 use crate::split::{self, Fate, Split};
 use crate::watch::Watcher;
@@ -50,8 +51,7 @@ pub struct TrainSettings {
 /// does not compute what training did. Pictures that cannot be read are only
 /// reported.
 pub fn train(settings: &TrainSettings, watcher: &dyn Watcher) -> Result<Trained, TrainError> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.machine.threads.get());
-    pool.build()?.install(|| walk(settings, watcher))
+    settings.machine.work(|| walk(settings, watcher))?
 }
 
 fn walk(settings: &TrainSettings, watcher: &dyn Watcher) -> Result<Trained, TrainError> {
@@ -79,14 +79,19 @@ fn walk(settings: &TrainSettings, watcher: &dyn Watcher) -> Result<Trained, Trai
     let seconds_head = head_begun.elapsed().as_secs_f64();
 
     let logits = fit.head.logits(&choose.features.view());
-    let pool =
-        Pool { categories: &split.categories, logits: logits.view(), labels: &choose.labels };
+    let pool = Pool {
+        categories: &split.categories,
+        logits: logits.view(),
+        labels: &choose.labels,
+        pictures: &choose.pictures,
+    };
     let temperature = temperature(&pool.logits, pool.labels);
     let accept = thresholds(&answers(pool, temperature));
     let validation = judge(pool, temperature, &accept);
     let test_logits = fit.head.logits(&test.features.view());
     let test = (!test.labels.is_empty()).then(|| {
-        let pool = Pool { logits: test_logits.view(), labels: &test.labels, ..pool };
+        let (logits, labels, pictures) = (test_logits.view(), &test.labels, &test.pictures);
+        let pool = Pool { logits, labels, pictures, ..pool };
         judge(pool, temperature, &accept)
     });
 
@@ -106,11 +111,8 @@ fn walk(settings: &TrainSettings, watcher: &dyn Watcher) -> Result<Trained, Trai
         size: first.size(),
         files: &[("split.csv", split_table)],
     })?;
-    let proving = choose.places.iter().take(PROVING);
-    let proving: Vec<Picture> = proving
-        .filter_map(|place| pictures.get(*place))
-        .map(|picture| (*picture).clone())
-        .collect();
+    let proving = choose.pictures.iter().take(PROVING);
+    let proving: Vec<Picture> = proving.map(|picture| (*picture).clone()).collect();
     let agreement = prove(&folder, &goldens, &proving, &logits.view(), machine)?;
 
     let below = backbones.iter().zip(widths).map(|(backbone, width)| Below::new(backbone, width));
@@ -135,6 +137,9 @@ fn walk(settings: &TrainSettings, watcher: &dyn Watcher) -> Result<Trained, Trai
     let report = serde_json::to_vec_pretty(&trained);
     let report = report.map_err(|error| TrainError::Report(error.to_string()))?;
     place.add("report.json", &report)?;
+    let judged: Vec<_> = trained.test.iter().chain([&trained.validation]).collect();
+    let album = Album::of(&judged, &pictures, machine);
+    place.add("report.html", page::of_training(&trained, &album)?.as_bytes())?;
     place.add("README.md", card(&trained).as_bytes())?;
     place.put()?;
     Ok(trained)

@@ -1,0 +1,51 @@
+//! The pictures that a model is most wrong about: what a person looks at
+//! first, because a wrong label of the data set is often among them.
+
+use ndarray::ArrayView2;
+use serde::Serialize;
+
+use super::judge::{Pool, best_of};
+use crate::dataset::Category;
+
+/// Pictures that are named at most.
+const NAMED: usize = 24;
+
+/// A picture, and how far its answer was off.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Loss {
+    /// What the picture is called within its data set.
+    pub picture: String,
+    /// What it shows.
+    pub shown: Category,
+    /// The score of what it shows.
+    pub shown_score: f64,
+    /// What it was taken for.
+    pub taken_for: Category,
+    /// The score of what it was taken for.
+    pub taken_for_score: f64,
+    /// The negative logarithm of the score of what it shows, in nats.
+    pub loss: f64,
+}
+
+/// The wrong answers with the largest losses, largest first; `scores` is a row
+/// for each picture.
+pub(super) fn largest(pool: Pool<'_>, scores: &ArrayView2<'_, f64>) -> Vec<Loss> {
+    let own = scores.rows().into_iter().zip(pool.labels);
+    let own = own.map(|(row, label)| row.get(*label).copied().unwrap_or_default());
+    let mut order: Vec<(usize, f64)> = own.enumerate().collect();
+    order.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let told = |(row, shown_score): (usize, f64)| {
+        let (best, taken_for_score) = best_of(scores.rows().into_iter().nth(row)?.iter().copied());
+        let label = *pool.labels.get(row)?;
+        (best != label).then_some(())?;
+        Some(Loss {
+            picture: pool.pictures.get(row)?.name.clone(),
+            shown: pool.categories.get(label)?.clone(),
+            shown_score,
+            taken_for: pool.categories.get(best)?.clone(),
+            taken_for_score,
+            loss: -shown_score.max(f64::MIN_POSITIVE).ln(),
+        })
+    };
+    order.into_iter().filter_map(told).take(NAMED).collect()
+}
