@@ -118,6 +118,11 @@ pub(crate) struct ClassifyArgs {
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) top_k: u16,
 
+    /// Share of right answers to decide at whether a human has to look: one
+    /// that the model offers. Without it, the model's lowest.
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) accept_precision: Option<f64>,
+
     /// Print one JSON object a line for each image.
     #[arg(long)]
     pub(crate) json: bool,

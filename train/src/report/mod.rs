@@ -7,7 +7,7 @@ mod judge;
 mod share;
 mod text;
 
-pub use accepted::{Accepted, PRECISIONS, thresholds};
+pub use accepted::{Accepted, Answer, Best, PRECISIONS, Taken, thresholds};
 pub use calibration::Calibration;
 pub use judge::{CategoryFigures, Confused, Judgement, LevelFigures, Pool, answers, judge};
 pub use share::Share;

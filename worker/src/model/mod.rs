@@ -16,7 +16,7 @@ mod variants;
 
 pub use catalog::{Broken, Catalog};
 pub use error::FolderError;
-pub use extra::{Acceptance, Tolerance};
+pub use extra::Tolerance;
 pub use folder::ModelFolder;
 pub use preprocessor::{
     ChannelOrder, Crop, CropRounding, Normalize, Preprocessing, Rescale, Resize,
