@@ -11,7 +11,7 @@ use jiff::{Span, SpanRelativeTo};
 
 use crate::settings::SettingsArgs;
 
-pub(crate) use train::{EvaluateArgs, TrainArgs};
+pub(crate) use train::{EvaluateArgs, TrainArgs, VerifyArgs};
 
 /// Tells which category a product photograph belongs to.
 #[derive(Debug, Parser)]
@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Train(TrainArgs),
     /// Say how good a model is on photographs whose categories are known.
     Evaluate(EvaluateArgs),
+    /// Prove that a model serves what it was trained to; exits 0 if so.
+    Verify(VerifyArgs),
     /// Make, list and revoke API keys.
     #[command(subcommand)]
     Keys(KeysCommand),

@@ -2,7 +2,7 @@
 //! modules are the road of a data set: what there is (`dataset`), which part
 //! each picture plays (`split`), what networks make of it (`features`), what
 //! is learned (`head`), what is written (`export`) and how good it is
-//! (`report`). `road` walks it; `onnx` takes graphs apart and joins them.
+//! (`report`). `road` walks it; `verify` proves what it has made; `onnx` takes graphs apart and joins them.
 //!
 //! What must never happen: a picture that judges has been learned from,
 //! serving computes something else than training did, a figure is told that
@@ -15,6 +15,7 @@ pub mod head;
 pub mod onnx;
 pub mod report;
 pub mod split;
+pub mod verify;
 pub mod watch;
 
 mod error;
@@ -23,3 +24,4 @@ mod road;
 pub use error::TrainError;
 pub use features::Machine;
 pub use road::{Agreement, Evaluation, TrainSettings, Trained, evaluate, train};
+pub use verify::{Verdict, verify};

@@ -145,6 +145,18 @@ impl Classifier {
         answers.into_iter().map(|answer| answer.unwrap_or_else(missing)).collect()
     }
 
+    /// The logits of tensors, in the order given, by the network as it serves.
+    pub fn logits(&mut self, tensors: &[&[f32]]) -> Vec<Result<Vec<f32>, ItemError>> {
+        let (mut logits, mut rest) = (Vec::with_capacity(tensors.len()), tensors);
+        while !rest.is_empty() {
+            let batch = self.network.largest_batch(rest.len());
+            let (now, later) = rest.split_at(batch.min(rest.len()));
+            logits.extend(self.network.run(now));
+            rest = later;
+        }
+        logits
+    }
+
     /// Decodes and preprocesses on all threads.
     fn prepare(&self, images: &[Bytes]) -> Vec<Result<Prepared, ItemError>> {
         let queue = Mutex::new(images.iter().enumerate());

@@ -74,6 +74,12 @@ impl Postprocessor {
         Ok(self.answer(&self.order(logits, question.top_k)?, question))
     }
 
+    /// The score of each label for one image's logits, in their order.
+    #[must_use]
+    pub fn scores(&self, logits: &[f32]) -> Vec<f32> {
+        scores(logits, self.activation, self.temperature)
+    }
+
     /// The places of the best `depth` categories for one image's logits, of
     /// each kind one at least: decisions are made by the best.
     ///
@@ -85,7 +91,7 @@ impl Postprocessor {
             return Err(ItemError::new(ErrorCode::InferenceFailed, detail));
         }
         let depth = depth.max(1);
-        let scores = scores(logits, self.activation, self.temperature);
+        let scores = self.scores(logits);
         let levels = self.taxonomy.levels().iter();
         Ok(Order {
             leaves: best(&scores, depth),

@@ -14,9 +14,9 @@ use super::preprocessor::{Preprocessing, RawPreprocessor};
 use super::taxonomy::Taxonomy;
 use super::timm::TimmReader;
 
-const CONFIG: &str = "config.json";
-const PREPROCESSOR: &str = "preprocessor_config.json";
-const EXTRA: &str = "aisle.json";
+pub(super) const CONFIG: &str = "config.json";
+pub(super) const PREPROCESSOR: &str = "preprocessor_config.json";
+pub(super) const EXTRA: &str = "aisle.json";
 /// Where the network is looked for, first come first served.
 const NETWORKS: [&str; 2] = ["model.onnx", "onnx/model.onnx"];
 
@@ -145,7 +145,7 @@ fn name_of(path: &Path) -> Result<ModelName, FolderError> {
         .map_err(|source| FolderError::Name { folder: path.to_owned(), source })
 }
 
-fn network_in(folder: &Path) -> Option<PathBuf> {
+pub(super) fn network_in(folder: &Path) -> Option<PathBuf> {
     NETWORKS.iter().map(|name| folder.join(name)).find(|file| file.is_file())
 }
 

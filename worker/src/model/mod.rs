@@ -1,6 +1,7 @@
 //! Model folders in the Hugging Face layout, used as downloaded: what they
 //! hold, checked once when they are opened, so that everything behind is valid.
 
+mod audit;
 mod catalog;
 mod config;
 mod digest;
@@ -14,6 +15,7 @@ mod taxonomy;
 mod timm;
 mod variants;
 
+pub use audit::{Finding, Weight, audit};
 pub use catalog::{Broken, Catalog};
 pub use error::FolderError;
 pub use extra::Tolerance;
