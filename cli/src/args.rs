@@ -11,7 +11,7 @@ use jiff::{Span, SpanRelativeTo};
 
 use crate::settings::SettingsArgs;
 
-pub(crate) use train::{EvaluateArgs, TrainArgs};
+pub(crate) use train::{EvaluateArgs, TrainArgs, VerifyArgs};
 
 /// Tells which category a product photograph belongs to.
 #[derive(Debug, Parser)]
@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Train(TrainArgs),
     /// Say how good a model is on photographs whose categories are known.
     Evaluate(EvaluateArgs),
+    /// Prove that a model serves what it was trained to; exits 0 if so.
+    Verify(VerifyArgs),
     /// Make, list and revoke API keys.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -117,6 +119,11 @@ pub(crate) struct ClassifyArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 5)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) top_k: u16,
+
+    /// Share of right answers to decide at whether a human has to look: one
+    /// that the model offers. Without it, the model's lowest.
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) accept_precision: Option<f64>,
 
     /// Print one JSON object a line for each image.
     #[arg(long)]

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use aisle_shared::domain::{
-    Classification, ErrorCode, ImageInfo, ItemError, ItemOutcome, JobId, JobOptions, ModelName,
-    NewItem, NewJob, Prediction, Priority, StageTimings, TenantId,
+    Accepted, Classification, Decision, ErrorCode, ImageInfo, ItemError, ItemOutcome, JobId,
+    JobOptions, ModelName, NewItem, NewJob, Prediction, Priority, StageTimings, TenantId,
 };
 use serde_json::Map;
 
@@ -42,7 +42,7 @@ pub fn job() -> NewJob {
         weight: 1,
         model: model("shoes"),
         priority: Priority::Normal,
-        options: JobOptions { top_k: 5, cache: true },
+        options: JobOptions { top_k: 5, cache: true, accept_precision: None },
         metadata: Map::new(),
         max_attempts: 3,
         retention: RETENTION,
@@ -75,9 +75,11 @@ pub fn items(count: u32) -> Vec<NewItem> {
 pub fn answer(label: &str) -> ItemOutcome {
     let prediction =
         Prediction { label: label.to_owned(), path: vec![label.to_owned()], score: 0.75 };
+    let accepted = Accepted::Parent(prediction.clone());
     ItemOutcome::Succeeded(Box::new(Classification {
         predictions: vec![prediction],
         levels: Vec::new(),
+        decision: Some(Decision { precision: 0.95, accepted }),
         model: model("shoes"),
         model_version: "1f00".to_owned(),
         provider: "cpu".to_owned(),

@@ -55,3 +55,16 @@ pub fn picture(colour: Colour, width: u32, height: u32, format: ImageFormat) -> 
         .unwrap_or_else(|error| panic!("{format:?}: {error}"));
     bytes.into_inner()
 }
+
+/// A square PNG of nothing but one colour.
+///
+/// # Panics
+/// When the encoder fails, which it does not.
+#[must_use]
+pub fn plain(rgb: [u8; 3], side: u32) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    DynamicImage::ImageRgb8(RgbImage::from_pixel(side, side, Rgb(rgb)))
+        .write_to(&mut bytes, ImageFormat::Png)
+        .unwrap_or_else(|error| panic!("PNG: {error}"));
+    bytes.into_inner()
+}

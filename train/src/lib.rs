@@ -3,7 +3,8 @@
 //! each picture plays (`split`), what networks make of it (`features`), what
 //! is learned (`head`), what is written (`export`) and how good it is
 //! (`report`, on worse pictures too `robustness`, and as a page for people
-//! `page`). `road` walks it; `onnx` takes graphs apart and joins them.
+//! `page`). `road` walks it; `verify` proves what it has made; `onnx` takes
+//! graphs apart and joins them.
 //!
 //! What must never happen: a picture that judges has been learned from,
 //! serving computes something else than training did, a figure is told that
@@ -18,6 +19,7 @@ pub mod page;
 pub mod report;
 pub mod robustness;
 pub mod split;
+pub mod verify;
 pub mod watch;
 
 mod error;
@@ -28,3 +30,4 @@ pub use features::Machine;
 pub use road::{
     Agreement, Data, EvaluateSettings, Evaluation, TrainSettings, Trained, evaluate, train,
 };
+pub use verify::{Verdict, verify};

@@ -19,6 +19,7 @@ use crate::loaded::LoadedModel;
 use crate::model::Catalog;
 use crate::network::Network;
 use crate::plan::ProviderChoice;
+use crate::postprocess::Question;
 use crate::runtime::environment;
 use crate::settings::default_threads;
 use crate::stage::{in_milliseconds, milliseconds};
@@ -116,13 +117,12 @@ impl Classifier {
         self.model.card()
     }
 
-    /// Classifies images, in the order given; each answer has `top_k`
-    /// predictions. Holds one tensor for each image at once, so pass long
-    /// lists in parts.
+    /// Classifies images, in the order given. Holds one tensor for each image
+    /// at once, so pass long lists in parts.
     pub fn classify(
         &mut self,
         images: &[Bytes],
-        top_k: u32,
+        question: Question,
     ) -> Vec<Result<Classification, ItemError>> {
         let mut prepared = self.prepare(images);
         let mut answers: Vec<Option<Result<Classification, ItemError>>> = Vec::new();
@@ -137,12 +137,24 @@ impl Classifier {
         while !waiting.is_empty() {
             let batch = self.network.largest_batch(waiting.len());
             let batch: Vec<(usize, Prepared)> = waiting.drain(..batch).collect();
-            for (place, answer) in self.run(batch, top_k) {
+            for (place, answer) in self.run(batch, question) {
                 set(&mut answers, place, answer);
             }
         }
         let missing = || Err(ItemError::new(ErrorCode::Internal, "the image was not classified"));
         answers.into_iter().map(|answer| answer.unwrap_or_else(missing)).collect()
+    }
+
+    /// The logits of tensors, in the order given, by the network as it serves.
+    pub fn logits(&mut self, tensors: &[&[f32]]) -> Vec<Result<Vec<f32>, ItemError>> {
+        let (mut logits, mut rest) = (Vec::with_capacity(tensors.len()), tensors);
+        while !rest.is_empty() {
+            let batch = self.network.largest_batch(rest.len());
+            let (now, later) = rest.split_at(batch.min(rest.len()));
+            logits.extend(self.network.run(now));
+            rest = later;
+        }
+        logits
     }
 
     /// Decodes and preprocesses on all threads.
@@ -186,7 +198,7 @@ impl Classifier {
     fn run(
         &mut self,
         batch: Vec<(usize, Prepared)>,
-        top_k: u32,
+        question: Question,
     ) -> Vec<(usize, Result<Classification, ItemError>)> {
         let start = Instant::now();
         let tensors: Vec<&[f32]> = batch.iter().map(|(_, image)| image.tensor.as_slice()).collect();
@@ -199,7 +211,7 @@ impl Classifier {
             .map(|((place, prepared), logits)| {
                 let timings = StageTimings { inference_ms, ..prepared.timings };
                 let answer = logits.and_then(|logits| {
-                    let ranking = self.model.postprocessor().rank(&logits, top_k)?;
+                    let ranking = self.model.postprocessor().rank(&logits, question)?;
                     Ok(self.model.classification(ranking, batch_size, prepared.image, timings))
                 });
                 (place, answer)

@@ -30,7 +30,7 @@ pub use error::WorkerError;
 pub use extractor::{Extractor, Part};
 pub use pipeline::Worker;
 pub use plan::{Plan, Precision, Provider, ProviderChoice};
-pub use postprocess::{Postprocessor, Ranking};
+pub use postprocess::{Postprocessor, Question, Ranking};
 pub use runtime::RuntimeError;
 pub use session::{Session, SessionError, SessionSettings};
 pub use settings::{Backoff, WorkerSettings, default_threads};

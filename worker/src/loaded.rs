@@ -52,6 +52,7 @@ impl LoadedModel {
             activation: folder.activation,
             provider: plan.provider.as_str().to_owned(),
             precision: plan.arithmetic().to_owned(),
+            accept: folder.accept,
         };
         let answer_digest = answer_digest(&card);
         let model = Self {
@@ -93,6 +94,7 @@ impl LoadedModel {
         Classification {
             predictions: ranking.predictions,
             levels: ranking.levels,
+            decision: ranking.decision,
             model: self.card.name.clone(),
             model_version: self.card.version.clone(),
             provider: self.card.provider.clone(),

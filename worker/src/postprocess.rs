@@ -3,7 +3,10 @@
 
 use std::cmp::Ordering;
 
-use aisle_shared::domain::{Activation, ErrorCode, ItemError, Prediction};
+use aisle_shared::domain::{
+    Acceptance, Accepted, Activation, Decision, ErrorCode, ItemError, JobOptions, Prediction,
+    Reached,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Level, ModelFolder, Taxonomy};
@@ -14,6 +17,17 @@ pub struct Postprocessor {
     taxonomy: Taxonomy,
     activation: Activation,
     temperature: f32,
+    accept: Vec<Acceptance>,
+}
+
+/// What is wanted of an image's logits.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Question {
+    /// How many categories, at least 1.
+    pub top_k: u32,
+    /// The share of right answers to decide at; the model's lowest where
+    /// nothing was chosen.
+    pub accept_precision: Option<f64>,
 }
 
 /// The best categories of one image.
@@ -23,6 +37,8 @@ pub struct Ranking {
     pub predictions: Vec<Prediction>,
     /// At each level above the leaves, root first.
     pub levels: Vec<Vec<Prediction>>,
+    /// What is accepted, where the model says from which scores on.
+    pub decision: Option<Decision>,
 }
 
 /// A category by its place among its kind, with its score.
@@ -45,18 +61,27 @@ impl Postprocessor {
             taxonomy: folder.taxonomy.clone(),
             activation: folder.activation,
             temperature: folder.temperature,
+            accept: folder.accept.clone(),
         }
     }
 
-    /// The best `top_k` categories for one image's logits.
+    /// The best categories for one image's logits, and whether they are sure
+    /// enough.
     ///
     /// # Errors
     /// `inference_failed` when a logit is no number.
-    pub fn rank(&self, logits: &[f32], top_k: u32) -> Result<Ranking, ItemError> {
-        Ok(self.name(&self.order(logits, top_k)?, top_k))
+    pub fn rank(&self, logits: &[f32], question: Question) -> Result<Ranking, ItemError> {
+        Ok(self.answer(&self.order(logits, question.top_k)?, question))
     }
 
-    /// The places of the best `depth` categories for one image's logits.
+    /// The score of each label for one image's logits, in their order.
+    #[must_use]
+    pub fn scores(&self, logits: &[f32]) -> Vec<f32> {
+        scores(logits, self.activation, self.temperature)
+    }
+
+    /// The places of the best `depth` categories for one image's logits, of
+    /// each kind one at least: decisions are made by the best.
     ///
     /// # Errors
     /// `inference_failed` when a logit is no number.
@@ -65,7 +90,8 @@ impl Postprocessor {
             let detail = "the network answered with something that is no number";
             return Err(ItemError::new(ErrorCode::InferenceFailed, detail));
         }
-        let scores = scores(logits, self.activation, self.temperature);
+        let depth = depth.max(1);
+        let scores = self.scores(logits);
         let levels = self.taxonomy.levels().iter();
         Ok(Order {
             leaves: best(&scores, depth),
@@ -75,27 +101,59 @@ impl Postprocessor {
         })
     }
 
-    /// The best `top_k` of an order, with their names.
-    pub(crate) fn name(&self, order: &Order, top_k: u32) -> Ranking {
-        let top_k = usize::try_from(top_k).unwrap_or(usize::MAX);
-        let (labels, paths) = (self.taxonomy.labels(), self.taxonomy.paths());
-        let levels = self.taxonomy.levels().iter().zip(&order.levels);
+    /// The answer that an order holds, with names.
+    pub(crate) fn answer(&self, order: &Order, question: Question) -> Ranking {
+        let top_k = usize::try_from(question.top_k).unwrap_or(usize::MAX);
         Ranking {
-            predictions: named(&order.leaves, top_k, |place| {
-                Some((labels.get(place)?, paths.get(place)?))
-            }),
-            levels: levels
-                .map(|(level, order)| {
-                    named(order, top_k, |place| level.categories.get(place).map(|(l, p)| (l, p)))
-                })
+            predictions: self.leaves(order, top_k),
+            levels: (0..self.taxonomy.levels().len())
+                .map(|level| self.level(order, level, top_k))
                 .collect(),
+            decision: self.decide(order, question.accept_precision),
         }
+    }
+
+    /// What of an order is accepted, at the least precision that the model has
+    /// thresholds for and that is no less than what is asked for.
+    fn decide(&self, order: &Order, asked: Option<f64>) -> Option<Decision> {
+        let lowest = self.accept.first()?;
+        let asked = asked.unwrap_or(lowest.precision);
+        // Another version of the model may have offered other precisions when
+        // the job was submitted.
+        let Some(rule) = self.accept.iter().find(|each| each.precision >= asked) else {
+            return Some(Decision { precision: asked, accepted: Accepted::None });
+        };
+        let best = |order: &[Ranked]| order.first().map_or(0.0, |(_, score)| f64::from(*score));
+        let levels: Vec<f64> = order.levels.iter().map(|level| best(level)).collect();
+        let accepted = match rule.reached(best(&order.leaves), &levels) {
+            Reached::Leaf => self.leaves(order, 1).pop().map(Accepted::Leaf),
+            Reached::Level(level) => self.level(order, level, 1).pop().map(Accepted::Parent),
+            Reached::Nothing => None,
+        };
+        let accepted = accepted.unwrap_or(Accepted::None);
+        Some(Decision { precision: rule.precision, accepted })
+    }
+
+    /// The best labels of an order by their names.
+    fn leaves(&self, order: &Order, top_k: usize) -> Vec<Prediction> {
+        let (labels, paths) = (self.taxonomy.labels(), self.taxonomy.paths());
+        named(&order.leaves, top_k, |place| Some((labels.get(place)?, paths.get(place)?)))
+    }
+
+    /// The best categories of a level of an order by their names.
+    fn level(&self, order: &Order, level: usize, top_k: usize) -> Vec<Prediction> {
+        let (Some(level), Some(order)) =
+            (self.taxonomy.levels().get(level), order.levels.get(level))
+        else {
+            return Vec::new();
+        };
+        named(order, top_k, |place| level.categories.get(place).map(|(label, path)| (label, path)))
     }
 
     /// Whether an order that was kept holds the best `top_k` of this model.
     pub(crate) fn fits(&self, order: &Order, top_k: u32) -> bool {
         let levels = self.taxonomy.levels();
-        let wanted = usize::try_from(top_k).unwrap_or(usize::MAX);
+        let wanted = usize::try_from(top_k.max(1)).unwrap_or(usize::MAX);
         let deep = |order: &[Ranked], there: usize| {
             let known = |(place, _): &Ranked| usize::try_from(*place).is_ok_and(|at| at < there);
             order.len() >= wanted.min(there) && order.iter().all(known)
@@ -103,6 +161,20 @@ impl Postprocessor {
         deep(&order.leaves, self.taxonomy.labels().len())
             && order.levels.len() == levels.len()
             && levels.iter().zip(&order.levels).all(|(l, order)| deep(order, l.categories.len()))
+    }
+}
+
+impl Question {
+    /// The best `top_k` categories, decided on as the model says.
+    #[must_use]
+    pub const fn best(top_k: u32) -> Self {
+        Self { top_k, accept_precision: None }
+    }
+}
+
+impl From<&JobOptions> for Question {
+    fn from(options: &JobOptions) -> Self {
+        Self { top_k: options.top_k, accept_precision: options.accept_precision }
     }
 }
 
@@ -227,5 +299,67 @@ mod tests {
         let leaves = [0.2, 0.3, 0.4, 0.1];
         assert!(close(&rolled_up(&leaves, &level, Activation::Softmax), &[0.6, 0.3]));
         assert!(close(&rolled_up(&leaves, &level, Activation::Sigmoid), &[0.4, 0.3]));
+    }
+
+    /// A folder with two kinds of cold things and one warm one.
+    fn deciding(accept: &str) -> Postprocessor {
+        let folder = tempfile::tempdir().unwrap();
+        let files = [
+            ("model.onnx", "graph".to_owned()),
+            (
+                "config.json",
+                r#"{"id2label":{"0":"Warm > Red","1":"Cold > Green","2":"Cold > Blue"}}"#
+                    .to_owned(),
+            ),
+            (
+                "preprocessor_config.json",
+                r#"{"image_processor_type":"ViTImageProcessor"}"#.to_owned(),
+            ),
+            ("aisle.json", format!(r#"{{"accept":[{accept}]}}"#)),
+        ];
+        let path = folder.path().join("tiny");
+        std::fs::create_dir(&path).unwrap();
+        for (name, content) in files {
+            std::fs::write(path.join(name), content).unwrap();
+        }
+        Postprocessor::new(&ModelFolder::open(&path).unwrap())
+    }
+
+    const OFFERED: &str = r#"{"precision":0.95,"score":0.8,"levels":[0.9]},
+        {"precision":0.98,"score":0.99,"levels":[null]}"#;
+
+    /// Logits whose best label and whose coldness are not sure, or are.
+    const CYAN: [f32; 3] = [-9.0, 3.0, 3.1];
+
+    #[test]
+    fn a_decision_is_the_same_whatever_is_asked_for_and_kept() {
+        let post = deciding(OFFERED);
+        for depth in [0, 1, 16] {
+            let order = post.order(&CYAN, depth).unwrap();
+            for top_k in [1, 3] {
+                let decision = post.answer(&order, Question::best(top_k)).decision.unwrap();
+                let path = &decision.accepted.category().unwrap().path;
+                assert_eq!(
+                    (decision.accepted.as_str(), path.as_slice()),
+                    ("parent", &["Cold".to_owned()][..])
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_precision_that_this_version_does_not_offer_is_met_by_a_higher_one_or_not_at_all() {
+        let post = deciding(OFFERED);
+        let red = [9.0, 0.0, 0.0];
+        let decided = |asked| {
+            let question = Question { top_k: 1, accept_precision: asked };
+            let decision = post.rank(&red, question).unwrap().decision.unwrap();
+            (decision.precision, decision.accepted.as_str())
+        };
+        assert_eq!(decided(None), (0.95, "leaf"));
+        assert_eq!(decided(Some(0.96)), (0.98, "leaf"));
+        assert_eq!(decided(Some(0.999)), (0.999, "none"));
+        let plain = deciding("");
+        assert_eq!(plain.rank(&red, Question::best(1)).unwrap().decision, None);
     }
 }

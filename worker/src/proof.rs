@@ -11,6 +11,7 @@ use crate::decoder::{Decoder, Refusal};
 use crate::error::WorkerError;
 use crate::loaded::LoadedModel;
 use crate::network::Network;
+use crate::postprocess::Question;
 
 /// The picture's sides in pixels: small, and not those of any network, so
 /// that it has to be resized.
@@ -48,7 +49,8 @@ fn classify(
     let tensor = preprocessor.tensor(&framed.pixels);
     let logits = network.run(&[&tensor]).into_iter().next();
     let unsound = || ItemError::new(ErrorCode::InferenceFailed, "the network has no sound answer");
-    let ranking = model.postprocessor().rank(&logits.ok_or_else(unsound)??, 1)?;
+    let logits = logits.ok_or_else(unsound)??;
+    let ranking = model.postprocessor().rank(&logits, Question::best(1))?;
     let best = ranking.predictions.into_iter().next().filter(|best| best.score.is_finite());
     Ok(best.ok_or_else(unsound)?.label)
 }

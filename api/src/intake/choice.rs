@@ -68,10 +68,30 @@ pub(crate) fn choose_top_k(wanted: Option<u32>, model: &ModelCard) -> Result<u32
     }
 }
 
+/// The precision at which a job's answers are decided on, where its caller
+/// chose one.
+pub(crate) fn choose_precision(
+    wanted: Option<f64>,
+    model: &ModelCard,
+) -> Result<Option<f64>, Problem> {
+    let Some(wanted) = wanted else { return Ok(None) };
+    let offered: Vec<f64> = model.accept.iter().map(|each| each.precision).collect();
+    if offered.contains(&wanted) {
+        return Ok(Some(wanted));
+    }
+    let offers = match offered.as_slice() {
+        [] => "none".to_owned(),
+        some => some.iter().map(f64::to_string).collect::<Vec<_>>().join(" and "),
+    };
+    let detail = format!("accept_precision is {wanted}; model {} offers {offers}.", model.name);
+    Err(Problem::new(Code::PrecisionNotOffered, detail)
+        .with_errors(vec![FieldError::at("#/accept_precision", "not offered by the model")]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aisle_shared::domain::Activation;
+    use aisle_shared::domain::{Acceptance, Activation};
 
     fn model(name: &str, labels: usize) -> AnnouncedModel {
         AnnouncedModel {
@@ -83,6 +103,7 @@ mod tests {
                 activation: Activation::Softmax,
                 provider: "cpu".to_owned(),
                 precision: "fp32".to_owned(),
+                accept: Vec::new(),
             },
             live_workers: 0,
         }
@@ -126,6 +147,22 @@ mod tests {
         for bad in [0, 8] {
             let problem = choose_top_k(Some(bad), &model("a", 7).card).unwrap_err();
             assert_eq!(problem.code(), Code::InvalidTopK);
+        }
+    }
+
+    #[test]
+    fn a_precision_is_one_that_the_model_offers() {
+        let offer = |precision| Acceptance { precision, score: Some(0.5), levels: Vec::new() };
+        let mut card = model("a", 3).card;
+        assert_eq!(choose_precision(None, &card).unwrap(), None);
+        let problem = choose_precision(Some(0.95), &card).unwrap_err();
+        assert_eq!(problem.code(), Code::PrecisionNotOffered);
+        assert!(problem.to_string().contains("offers none"), "{problem}");
+        card.accept = vec![offer(0.95), offer(0.98)];
+        assert_eq!(choose_precision(Some(0.98), &card).unwrap(), Some(0.98));
+        for bad in [0.0, 0.96, 1.0, f64::NAN, f64::INFINITY] {
+            let problem = choose_precision(Some(bad), &card).unwrap_err();
+            assert!(problem.to_string().contains("0.95 and 0.98"), "{problem}");
         }
     }
 }

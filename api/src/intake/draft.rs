@@ -14,7 +14,7 @@ use aisle_shared::webhook;
 use bytes::Bytes;
 use tokio::sync::SemaphorePermit;
 
-use super::choice::{choose_model, choose_top_k};
+use super::choice::{choose_model, choose_precision, choose_top_k};
 use super::fingerprint::Fingerprint;
 use super::options::Options;
 use super::uploads::Uploads;
@@ -235,6 +235,7 @@ async fn new_job(
         options: JobOptions {
             top_k: choose_top_k(options.top_k, model)?,
             cache: options.cache.unwrap_or(true),
+            accept_precision: choose_precision(options.accept_precision, model)?,
         },
         metadata: options.metadata.unwrap_or_default(),
         max_attempts: settings.max_attempts,

@@ -37,6 +37,7 @@ impl PartialSchema for MultipartJob {
             .property("priority", priority())
             .property("metadata", metadata())
             .property("cache", cache())
+            .property("accept_precision", accept_precision())
             .property("webhook_url", webhook_url())
             .additional_properties(Some(AdditionalProperties::FreeForm(false)))
             .into()
@@ -104,6 +105,22 @@ fn cache() -> ObjectBuilder {
         .description(Some(
             "`false` to have each image classified anew, and no answer kept. Without it `true`: \
              the answer to a picture that was sent before may be the one it got then.",
+        ))
+        .examples([json!("")])
+}
+
+fn accept_precision() -> OneOfBuilder {
+    let number = ObjectBuilder::new()
+        .schema_type(SchemaType::new(Type::Number))
+        .exclusive_minimum(Some(0))
+        .maximum(Some(1));
+    OneOfBuilder::new()
+        .item(number)
+        .item(text().max_length(Some(0)))
+        .description(Some(
+            "The share of right answers at which each result's `decision` says whether a human \
+             has to look: one that `GET /v1/models` lists for the model. Without it the model's \
+             lowest.",
         ))
         .examples([json!("")])
 }

@@ -50,6 +50,11 @@ pub(crate) struct JsonJob {
     /// Without it `true`: the answer to a picture that was sent before may be
     /// the one it got then.
     cache: Option<bool>,
+    /// The share of right answers at which each result's `decision` says
+    /// whether a human has to look: one that `GET /v1/models` lists for the
+    /// model. Without it the model's lowest.
+    #[schema(exclusive_minimum = 0, maximum = 1, example = 0.95)]
+    accept_precision: Option<f64>,
     /// Who is to be told of the job's end, beside the registered endpoints.
     webhook: Option<JsonWebhook>,
 }
@@ -107,7 +112,8 @@ impl PartialSchema for JsonImage {
 
 /// Fills a draft from a JSON document.
 pub(crate) async fn read(body: Bytes, draft: &mut Draft<'_>) -> Result<(), Problem> {
-    let JsonJob { images, model, top_k, priority, metadata, cache, webhook } = parse(&body)?;
+    let JsonJob { images, model, top_k, priority, metadata, cache, accept_precision, webhook } =
+        parse(&body)?;
     // The document is as large as the images in it: it need not stay.
     drop(body);
     // As text until here: a value takes many times the memory of its text.
@@ -116,7 +122,7 @@ pub(crate) async fn read(body: Bytes, draft: &mut Draft<'_>) -> Result<(), Probl
     let priority = priority.map(Priority::from);
     let webhook = webhook.map(|webhook| draft.callback(&webhook.url, "#/webhook/url"));
     let webhook = webhook.transpose()?;
-    draft.options = Options { model, top_k, priority, metadata, cache, webhook };
+    draft.options = Options { model, top_k, priority, metadata, cache, accept_precision, webhook };
     for (index, image) in images.into_iter().enumerate() {
         match image {
             JsonImage::Url(url) if url.chars().count() > MAX_URL_CHARS => {

@@ -61,6 +61,7 @@ enum Part {
     Priority,
     Metadata,
     Cache,
+    AcceptPrecision,
     Webhook,
 }
 
@@ -74,12 +75,13 @@ impl Part {
             "priority" => Ok(Self::Priority),
             "metadata" => Ok(Self::Metadata),
             "cache" => Ok(Self::Cache),
+            "accept_precision" => Ok(Self::AcceptPrecision),
             "webhook_url" => Ok(Self::Webhook),
             other => {
                 let name: String = other.chars().take(50).collect();
                 let detail = format!(
                     "There is no part {name:?}; there are image, url, model, top_k, priority, \
-                     metadata, cache and webhook_url."
+                     metadata, cache, accept_precision and webhook_url."
                 );
                 Err(Problem::new(Code::InvalidRequest, detail))
             }
@@ -95,6 +97,7 @@ impl Part {
             Self::Priority => "priority",
             Self::Metadata => "metadata",
             Self::Cache => "cache",
+            Self::AcceptPrecision => "accept_precision",
             Self::Webhook => "webhook_url",
         }
     }
@@ -108,6 +111,7 @@ impl Part {
             | Self::Priority
             | Self::Metadata
             | Self::Cache
+            | Self::AcceptPrecision
             | Self::Webhook => MAX_FIELD_BYTES,
         }
     }
@@ -121,6 +125,7 @@ impl Part {
             | Self::Priority
             | Self::Metadata
             | Self::Cache
+            | Self::AcceptPrecision
             | Self::Webhook => self.wrong(format!("more than {most} bytes")),
         }
     }
@@ -152,6 +157,7 @@ impl Part {
             Self::Priority => self.once(&mut options.priority, priority(&text)),
             Self::Metadata => self.once(&mut options.metadata, parse_metadata(&text)),
             Self::Cache => self.once(&mut options.cache, parsed(&text)),
+            Self::AcceptPrecision => self.once(&mut options.accept_precision, parsed(&text)),
         }
     }
 

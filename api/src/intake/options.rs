@@ -30,6 +30,10 @@ pub(crate) struct Options {
     /// where it is not chosen, as it was before there was a choice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cache: Option<bool>,
+    /// The share of right answers to decide at whether a human has to look.
+    /// Left out of the fingerprint likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) accept_precision: Option<f64>,
     /// Who is to be told of the job's end.
     pub(crate) webhook: Option<Callback>,
 }
@@ -58,6 +62,11 @@ pub(crate) struct SubmitQuery {
     /// the one it got then.
     #[param(nullable = false)]
     cache: Option<bool>,
+    /// The share of right answers at which each result's `decision` says
+    /// whether a human has to look: one that `GET /v1/models` lists for the
+    /// model. Without it the model's lowest.
+    #[param(exclusive_minimum = 0, maximum = 1, example = 0.95, nullable = false)]
+    accept_precision: Option<f64>,
     /// Where to post when the job has ended: https, at a public address.
     #[param(format = Uri, max_length = 2_048, nullable = false)]
     webhook_url: Option<String>,
@@ -83,6 +92,7 @@ impl SubmitQuery {
             priority: self.priority.map(Priority::from),
             metadata,
             cache: self.cache,
+            accept_precision: self.accept_precision,
         })
     }
 }
@@ -96,6 +106,11 @@ impl Options {
             priority: either("priority", self.priority, query.priority)?,
             metadata: either("metadata", self.metadata, query.metadata)?,
             cache: either("cache", self.cache, query.cache)?,
+            accept_precision: either(
+                "accept_precision",
+                self.accept_precision,
+                query.accept_precision,
+            )?,
             webhook: either("webhook_url", self.webhook, query.webhook)?,
         })
     }

@@ -71,6 +71,7 @@ codes! {
     UrlNotAllowed       "url_not_allowed"        UNPROCESSABLE_ENTITY   "The URL may not be fetched.";
     UnknownModel        "unknown_model"          UNPROCESSABLE_ENTITY   "No worker has announced this model.";
     InvalidTopK         "invalid_top_k"          UNPROCESSABLE_ENTITY   "The model does not have that many labels, or none were asked for.";
+    PrecisionNotOffered "precision_not_offered"  UNPROCESSABLE_ENTITY   "The model has no thresholds for this precision.";
     TooManyWrongKeys    "too_many_wrong_keys"    TOO_MANY_REQUESTS      "Too many wrong API keys came from this address.";
     IdempotencyKeyReused "idempotency_key_reused" UNPROCESSABLE_ENTITY  "The Idempotency-Key was used for another request.";
     RateLimited         "rate_limited"           TOO_MANY_REQUESTS      "More requests came than may come.";

@@ -20,7 +20,7 @@ problems!(SubmitProblems:
     InvalidRequest, InvalidQuery, InvalidIdempotencyKey, IdempotencyInProgress,
     IdempotencyKeyReused, JobGone, RateLimited, IntakeClosed, UploadsFull, StoreFull, NoImages, EmptyImage, UploadTooSlow, BodyTooLarge, TooLarge,
     TooManyPixels, TooManyImages, UnsupportedMedia, UnsupportedType, Truncated, Undecodable,
-    UrlNotAllowed, UnknownModel, InvalidTopK, Internal, WebhooksOff, StoreUnavailable, QueueFull, TooBusy,
+    UrlNotAllowed, UnknownModel, InvalidTopK, PrecisionNotOffered, Internal, WebhooksOff, StoreUnavailable, QueueFull, TooBusy,
     NoModel);
 
 /// Submit photographs

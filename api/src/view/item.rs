@@ -17,6 +17,10 @@ pub(crate) struct ItemResult {
     /// Where categories are paths: for each level above the leaves, root
     /// first, its likeliest categories with their leaves' scores added up.
     levels: Vec<Vec<Prediction>>,
+    /// Whether the answer is sure enough to do without a human; null where the
+    /// model says of no score how often it is right.
+    #[schema(required)]
+    decision: Option<Decision>,
     /// Why it failed.
     #[schema(required)]
     error: Option<ItemError>,
@@ -70,6 +74,38 @@ struct Prediction {
     score: f32,
 }
 
+/// Whether an answer is sure enough: its likeliest label where that is, else
+/// the likeliest category of the nearest level above that is.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "accepted": "parent",
+    "precision": 0.95,
+    "category": {"label": "Apparel > Topwear", "path": ["Apparel", "Topwear"], "score": 0.97}
+}))]
+struct Decision {
+    /// What is accepted.
+    accepted: Accepted,
+    /// The share of right answers that was decided at: of pictures like those
+    /// that the thresholds were chosen on, so many of those accepted are right.
+    #[schema(exclusive_minimum = 0, maximum = 1, example = 0.95)]
+    precision: f64,
+    /// The category that is accepted; null where a human has to look.
+    #[schema(required)]
+    category: Option<Prediction>,
+}
+
+/// What of an answer is accepted.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Accepted {
+    /// Its likeliest label.
+    Leaf,
+    /// The likeliest category of a level above the labels.
+    Parent,
+    /// Nothing: a human has to look.
+    None,
+}
+
 /// Why an image failed.
 #[derive(Debug, Serialize, ToSchema)]
 struct ItemError {
@@ -116,6 +152,7 @@ impl ItemResult {
             status,
             predictions: Vec::new(),
             levels: Vec::new(),
+            decision: None,
             error,
             model_version: None,
             provider: None,
@@ -137,6 +174,7 @@ impl ItemResult {
                 .into_iter()
                 .map(|level| level.into_iter().map(Prediction::from).collect())
                 .collect(),
+            decision: found.decision.map(Decision::from),
             error: None,
             model_version: Some(found.model_version),
             provider: Some(found.provider),
@@ -165,6 +203,17 @@ impl From<domain::ItemResult> for ItemResult {
 impl From<domain::Prediction> for Prediction {
     fn from(domain::Prediction { label, path, score }: domain::Prediction) -> Self {
         Self { label, path, score }
+    }
+}
+
+impl From<domain::Decision> for Decision {
+    fn from(domain::Decision { precision, accepted }: domain::Decision) -> Self {
+        let (accepted, category) = match accepted {
+            domain::Accepted::Leaf(category) => (Accepted::Leaf, Some(category)),
+            domain::Accepted::Parent(category) => (Accepted::Parent, Some(category)),
+            domain::Accepted::None => (Accepted::None, None),
+        };
+        Self { accepted, precision, category: category.map(Prediction::from) }
     }
 }
 

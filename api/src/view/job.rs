@@ -25,6 +25,10 @@ pub(crate) struct Job {
     top_k: u32,
     /// Whether answers may come from the cache and be kept there.
     cache: bool,
+    /// The share of right answers that the caller chose to decide at; null
+    /// where the model's lowest is used.
+    #[schema(required, example = 0.95)]
+    accept_precision: Option<f64>,
     /// The caller's own words, as they came.
     #[schema(value_type = Object, example = json!({"sku": "A-1001"}))]
     metadata: Map<String, Value>,
@@ -121,6 +125,7 @@ impl Job {
             priority: job.priority.into(),
             top_k: job.options.top_k,
             cache: job.options.cache,
+            accept_precision: job.options.accept_precision,
             metadata: job.metadata,
             created_at: job.created_at.rfc3339(),
             started_at: job.started_at.map(Timestamp::rfc3339),
@@ -158,7 +163,7 @@ mod tests {
             tenant: TenantId::default_tenant(),
             model: "flowers".parse().unwrap(),
             priority: domain::Priority::Normal,
-            options: JobOptions { top_k: 3, cache: true },
+            options: JobOptions { top_k: 3, cache: true, accept_precision: None },
             metadata: Map::new(),
             status: domain::JobStatus::Queued,
             items: Counts { total, ..Counts::default() },

@@ -33,6 +33,26 @@ pub(crate) struct ModelSummary {
     provider: String,
     /// The arithmetic that it runs in, such as `fp32`.
     precision: String,
+    /// The precisions that a job may ask for with `accept_precision`, lowest
+    /// first, each with its thresholds; empty where the model's folder has none.
+    accept: Vec<Acceptance>,
+}
+
+/// From which scores on answers are right as often as a shop asks for, chosen
+/// on pictures that were not learned from.
+#[derive(Debug, Serialize, ToSchema)]
+struct Acceptance {
+    /// The share of right answers.
+    #[schema(exclusive_minimum = 0, maximum = 1, example = 0.95)]
+    precision: f64,
+    /// The least score of the likeliest label; null where none gives that share.
+    #[schema(required, minimum = 0, maximum = 1, example = 0.83)]
+    score: Option<f64>,
+    /// The same for the likeliest category of each level above the labels, root
+    /// first, where the label is not sure enough. Empty where parent categories
+    /// are not fallen back to.
+    #[schema(example = json!([0.71, null]))]
+    levels: Vec<Option<f64>>,
 }
 
 /// A model with its labels.
@@ -81,7 +101,14 @@ impl ModelSummary {
             },
             provider: card.provider.clone(),
             precision: card.precision.clone(),
+            accept: card.accept.iter().cloned().map(Acceptance::from).collect(),
         }
+    }
+}
+
+impl From<domain::Acceptance> for Acceptance {
+    fn from(domain::Acceptance { precision, score, levels }: domain::Acceptance) -> Self {
+        Self { precision, score, levels }
     }
 }
 

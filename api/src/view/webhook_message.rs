@@ -75,9 +75,26 @@ struct WebhookResult {
     status: String,
     /// The likeliest categories, best first.
     predictions: Vec<WebhookPrediction>,
+    /// Whether the answer is sure enough to do without a human; null where the
+    /// model says of no score how often it is right.
+    #[schema(required)]
+    decision: Option<WebhookDecision>,
     /// Why it failed.
     #[schema(required)]
     error: Option<WebhookError>,
+}
+
+/// Whether an answer is sure enough.
+#[derive(ToSchema)]
+struct WebhookDecision {
+    /// `leaf`, `parent`, or `none` where a human has to look.
+    accepted: String,
+    /// The share of right answers that was decided at.
+    #[schema(exclusive_minimum = 0, maximum = 1)]
+    precision: f64,
+    /// The category that is accepted.
+    #[schema(required)]
+    category: Option<WebhookPrediction>,
 }
 
 /// One category for an image.

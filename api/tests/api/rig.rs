@@ -136,6 +136,7 @@ impl Rig {
             activation: Activation::Softmax,
             provider: "cpu".to_owned(),
             precision: "fp32".to_owned(),
+            accept: Vec::new(),
         };
         let worker = WorkerCard {
             id: self.worker.clone(),
@@ -215,6 +216,7 @@ pub(crate) fn classified(_: u32) -> ItemOutcome {
             score: 0.75,
         }],
         levels: Vec::new(),
+        decision: None,
         model: MODEL.parse().unwrap(),
         model_version: "flowers-v1".to_owned(),
         provider: "cpu".to_owned(),

@@ -113,6 +113,22 @@ pub(crate) struct EvaluateArgs {
     pub(crate) precision: Option<Given>,
 }
 
+/// What to verify.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Model folder to verify, made here or elsewhere.
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Where and how it is to serve.
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
 /// Where photographs with their categories are.
 #[derive(Debug, Args)]
 pub(crate) struct DataArgs {

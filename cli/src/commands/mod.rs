@@ -10,6 +10,7 @@ mod serve;
 mod switch;
 mod train;
 mod tune;
+mod verify;
 
 use anyhow::Context;
 
@@ -31,6 +32,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
             | Command::Tuner
             | Command::Train(_)
             | Command::Evaluate(_)
+            | Command::Verify(_)
     ) {
         environment::settle()?;
     }
@@ -43,6 +45,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Tune(args) => tune::run(args),
         Command::Train(args) => train::run(args),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Verify(args) => verify::run(args),
         Command::Keys(command) => wait_for(keys::run(command)),
         Command::Openapi => openapi::run(),
         Command::Health(args) => wait_for(health::run(args)),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::ModelName;
+use super::{Decision, ModelName};
 
 /// Where an item's image is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,6 +99,10 @@ pub struct Classification {
     /// added up. Empty when categories are flat.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub levels: Vec<Vec<Prediction>>,
+    /// What may be done without a human, where the model says from which
+    /// scores on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
     /// The model that answered.
     pub model: ModelName,
     /// The model's version: a digest of its folder.

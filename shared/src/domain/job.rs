@@ -149,13 +149,17 @@ impl Priority {
 }
 
 /// What a caller chose for every image of the job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobOptions {
     /// How many predictions to return for each image, at least 1.
     pub top_k: u32,
     /// Whether answers may come from the cache and be kept there.
     #[serde(default = "always")]
     pub cache: bool,
+    /// The share of right answers to decide at whether a human has to look;
+    /// the model's lowest where nothing was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accept_precision: Option<f64>,
 }
 
 /// Jobs that were written before there was a choice.
@@ -283,6 +287,13 @@ mod tests {
         assert_eq!(counts(2, 1, 0).final_status(), Some(JobStatus::Partial));
         assert_eq!(counts(0, 3, 0).final_status(), Some(JobStatus::Failed));
         assert_eq!(counts(2, 0, 1).final_status(), Some(JobStatus::Canceled));
+    }
+
+    #[test]
+    fn options_are_read_as_they_were_written_before_there_was_a_precision() {
+        let old: JobOptions = serde_json::from_str(r#"{"top_k":3,"cache":true}"#).unwrap();
+        assert_eq!(old, JobOptions { top_k: 3, cache: true, accept_precision: None });
+        assert_eq!(serde_json::to_string(&old).unwrap(), r#"{"top_k":3,"cache":true}"#);
     }
 
     #[test]

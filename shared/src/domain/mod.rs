@@ -1,6 +1,7 @@
 //! The words of the service as types: job, item, model, prediction.
 
 mod api_key;
+mod decision;
 mod id;
 mod item;
 mod job;
@@ -10,6 +11,7 @@ mod trace;
 mod webhook;
 
 pub use api_key::{ApiKey, KeyHash, KeyId, KeyState, KeyText, NewApiKey, Scope, Scopes};
+pub use decision::{Acceptance, Accepted, Decision, Reached};
 pub use id::{IdError, ItemRef, JobId, ModelName, TenantId, WorkerId};
 pub use item::{
     Classification, ErrorCode, ImageInfo, ItemError, ItemOutcome, ItemResult, ItemSource, NewItem,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ModelName, Timestamp, WorkerId};
+use super::{Acceptance, ModelName, Timestamp, WorkerId};
 
 /// What turns logits into scores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,7 +15,7 @@ pub enum Activation {
 }
 
 /// A model as a worker serves it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelCard {
     /// The model's name: that of its folder.
     pub name: ModelName,
@@ -31,10 +31,14 @@ pub struct ModelCard {
     pub provider: String,
     /// The arithmetic it runs in, such as `fp32`.
     pub precision: String,
+    /// From which scores on its answers are right as often as a shop may ask
+    /// for; none where the folder does not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accept: Vec<Acceptance>,
 }
 
 /// A worker process as it announces itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WorkerCard {
     /// The worker's id.
     pub id: WorkerId,
@@ -47,7 +51,7 @@ pub struct WorkerCard {
 }
 
 /// A model that some worker announced, now or in the past.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AnnouncedModel {
     /// The model as announced last.
     pub card: ModelCard,

@@ -135,6 +135,7 @@ mod tests {
             activation: Activation::Softmax,
             provider: "cpu".to_owned(),
             precision: "fp32".to_owned(),
+            accept: Vec::new(),
         };
         AnnouncedModel { card, live_workers }
     }

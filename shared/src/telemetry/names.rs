@@ -87,6 +87,9 @@ metrics! {
         "Time from a job's submission to its end, by model.";
     ITEMS_FINISHED_TOTAL = "aisle_items_finished_total", Kind::Counter,
         "Items that a worker ended, by model, status and reason.";
+    DECISIONS_TOTAL = "aisle_decisions_total", Kind::Counter,
+        "Answers by what of them is accepted, by model and decision: leaf, parent, or none (a \
+         human has to look).";
     ITEM_DURATION_SECONDS = "aisle_item_duration_seconds", Kind::Histogram(JOB, &["model"]),
         "Time from the submission of an item's job to the item's record, by model.";
     QUEUE_DEPTH = "aisle_queue_depth", Kind::Gauge,

@@ -51,7 +51,7 @@ impl Rig {
             weight: 1,
             model: model(),
             priority: Priority::Normal,
-            options: JobOptions { top_k: 5, cache: true },
+            options: JobOptions { top_k: 5, cache: true, accept_precision: None },
             metadata: serde_json::Map::new(),
             max_attempts: 100,
             retention: RETENTION,

@@ -54,7 +54,15 @@ struct Result<'a> {
     index: u32,
     status: &'static str,
     predictions: Vec<Prediction<'a>>,
+    decision: Option<Decision<'a>>,
     error: Option<Error<'a>>,
+}
+
+#[derive(Serialize)]
+struct Decision<'a> {
+    accepted: &'static str,
+    precision: f64,
+    category: Option<Prediction<'a>>,
 }
 
 #[derive(Serialize)]
@@ -72,21 +80,41 @@ struct Error<'a> {
 
 impl<'a> Result<'a> {
     fn of(result: &'a ItemResult) -> Self {
-        let bare = |status| Self { index: result.index, status, predictions: vec![], error: None };
+        let bare = |status| Self {
+            index: result.index,
+            status,
+            predictions: vec![],
+            decision: None,
+            error: None,
+        };
         match &result.outcome {
-            ItemOutcome::Succeeded(found) => {
-                let shown = found.predictions.iter().map(|prediction| Prediction {
-                    label: &prediction.label,
-                    path: &prediction.path,
-                    score: prediction.score,
-                });
-                Self { predictions: shown.collect(), ..bare("succeeded") }
-            }
+            ItemOutcome::Succeeded(found) => Self {
+                predictions: found.predictions.iter().map(Prediction::of).collect(),
+                decision: found.decision.as_ref().map(Decision::of),
+                ..bare("succeeded")
+            },
             ItemOutcome::Failed(error) => {
                 let error = Error { code: error.code.as_str(), detail: &error.detail };
                 Self { error: Some(error), ..bare("failed") }
             }
             ItemOutcome::Canceled => bare("canceled"),
+        }
+    }
+}
+
+impl<'a> Prediction<'a> {
+    fn of(prediction: &'a crate::domain::Prediction) -> Self {
+        let crate::domain::Prediction { label, path, score } = prediction;
+        Self { label, path, score: *score }
+    }
+}
+
+impl<'a> Decision<'a> {
+    fn of(decision: &'a crate::domain::Decision) -> Self {
+        Self {
+            accepted: decision.accepted.as_str(),
+            precision: decision.precision,
+            category: decision.accepted.category().map(Prediction::of),
         }
     }
 }
@@ -192,9 +220,9 @@ mod tests {
                     "metadata_omitted": false,
                     "results": [
                         {"index": 0, "status": "failed", "predictions": [],
-                         "error": {"code": "truncated", "detail": "cut off"}},
+                         "decision": null, "error": {"code": "truncated", "detail": "cut off"}},
                         {"index": 1, "status": "failed", "predictions": [],
-                         "error": {"code": "truncated", "detail": "cut off"}},
+                         "decision": null, "error": {"code": "truncated", "detail": "cut off"}},
                     ],
                     "results_omitted": false,
                     "urls": {"job": format!("/v1/jobs/{}", job.id)},

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use aisle_worker::decoder::{DecoderSettings, Isolation};
 use aisle_worker::tune::TuningSettings;
-use aisle_worker::{Classifier, ClassifierSettings};
+use aisle_worker::{Classifier, ClassifierSettings, Question};
 use bytes::Bytes;
 
 use super::machine::processors;
@@ -130,7 +130,7 @@ impl Bare {
 }
 
 fn classify(classifier: &mut Classifier, pictures: &[Bytes]) -> Vec<String> {
-    let answers = classifier.classify(pictures, TOP_K);
+    let answers = classifier.classify(pictures, Question::best(TOP_K));
     let best = answers.into_iter().map(|answer| {
         let answer = answer.expect("every picture is classified");
         answer.predictions[0].label.clone()

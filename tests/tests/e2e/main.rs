@@ -15,6 +15,7 @@ mod cluster;
 mod compose;
 mod contract;
 mod crash;
+mod decision;
 mod deploy;
 mod drain;
 mod health;

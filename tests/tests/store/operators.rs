@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aisle_shared::domain::{
-    Activation, AnnouncedModel, ModelCard, NewJob, Priority, WorkerCard, WorkerId,
+    Acceptance, Activation, AnnouncedModel, ModelCard, NewJob, Priority, WorkerCard, WorkerId,
 };
 use aisle_shared::store::{LaneStats, Stats};
 use aisle_tests::fixtures::{items, job, job_in, model, unreachable_url};
@@ -22,6 +22,7 @@ fn card(name: &str, version: &str) -> ModelCard {
         activation: Activation::Sigmoid,
         provider: "cpu".to_owned(),
         precision: "fp32".to_owned(),
+        accept: vec![Acceptance { precision: 0.95, score: None, levels: vec![Some(0.8125), None] }],
     }
 }
 

@@ -11,3 +11,5 @@ mod photographs;
 mod serving;
 #[cfg(test)]
 mod shop;
+#[cfg(test)]
+mod verify;

@@ -2,7 +2,7 @@ use std::fs;
 use std::process::Command;
 
 use aisle_tests::harness::Backend;
-use aisle_tests::pictures::picture;
+use aisle_tests::pictures::{picture, plain};
 use aisle_tests::service::{Processes, Service, binary};
 use image::ImageFormat;
 
@@ -28,6 +28,57 @@ async fn a_shops_folder_becomes_a_model_that_answers_in_its_words() {
         let best = &job["results"][0]["predictions"][0]["label"];
         assert_eq!(best, &category.replace('/', " > "), "{job:#}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trained_model_says_what_of_an_answer_is_sure_enough() {
+    let shop = Shop::with(24);
+    // What is between two kinds of fruit is called now one, now the other.
+    for nth in 0..48_u8 {
+        let fruit = if nth % 2 == 0 { "Fruit/Tomato" } else { "Fruit/Lime" };
+        // Of shades that differ, or they would be one picture.
+        let shade = [180 + 3 * (nth % 8), 180 + 4 * (nth / 8), 10];
+        shop.put(&format!("{fruit}/yellow-{nth}.png"), &plain(shade, 50));
+    }
+    let report = shop.trained(&["--no-cache", "--validation", "0.4"]);
+    let validation = &report["validation"]["accepted"][0];
+    assert!(validation["parent"]["accepted"]["count"].as_u64() > Some(0), "{validation:#}");
+    assert!(validation["together"]["right"]["share"].as_f64() >= Some(0.95), "{validation:#}");
+
+    let service = Service::start(Backend::Sqlite, Processes::One, &shop.path("models"), &[]).await;
+    let offered = service.get("/v1/models/fruit").await["accept"].clone();
+    for (offered, trained) in offered
+        .as_array()
+        .expect("a list")
+        .iter()
+        .zip(report["validation"]["accepted"].as_array().expect("a list"))
+    {
+        for key in ["precision", "score", "levels"] {
+            assert_eq!(offered[key], trained[key], "{key}");
+        }
+    }
+    let blue = plain([10, 10, 220], 77);
+    for (picture, accepted, category) in
+        [(blue, "leaf", "Drink > Water"), (plain([191, 190, 10], 99), "parent", "Fruit")]
+    {
+        let upload = service.client.post(service.url("/v1/jobs?model=fruit"));
+        let upload = upload.header("content-type", "image/png").header("prefer", "wait=30");
+        let job = upload.body(picture).send().await.expect("an answer");
+        let job: serde_json::Value = job.json().await.expect("a job");
+        let decision = &job["results"][0]["decision"];
+        assert_eq!(decision["accepted"], accepted, "{job:#}");
+        assert_eq!(decision["category"]["label"], category, "{job:#}");
+    }
+
+    let picture = shop.path("yellow.png");
+    fs::write(&picture, plain([191, 190, 10], 99)).expect("a file");
+    let mut classify = Command::new(binary());
+    classify.arg("classify").arg(&picture).arg("--models").arg(shop.path("models"));
+    let output = run(&mut classify);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("accepted at 95 %: Fruit ("), "{text} {}", complaint(&output));
+    let refused = run(classify.args(["--accept-precision", "0.5"]));
+    assert!(complaint(&refused).contains("0.95"), "{}", complaint(&refused));
 }
 
 #[test]

@@ -66,8 +66,12 @@ fn table(judgement: &Judgement) -> String {
     }
     for accepted in &judgement.accepted {
         let wanted = accepted.threshold.precision * 100.0;
-        let share = accepted.accepted.to_string();
+        let share = accepted.leaf.accepted.to_string();
         rows.push((format!("Accepted without a human at {wanted:.0} % right"), share));
+        if accepted.parent.accepted.count > 0 {
+            let share = accepted.parent.accepted.to_string();
+            rows.push((format!("Parent category accepted at {wanted:.0} % right"), share));
+        }
     }
     let error = judgement.calibration.after * 100.0;
     rows.push(("Calibration error".to_owned(), format!("{error:.1} %")));

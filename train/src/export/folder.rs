@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use aisle_shared::domain::ModelName;
-use aisle_worker::model::{Acceptance, FolderError, ModelFolder, Preprocessing, ResizeTo};
+use aisle_shared::domain::{Acceptance, ModelName};
+use aisle_worker::model::{FolderError, ModelFolder, Preprocessing, ResizeTo};
 use serde_json::{Map, Value, json};
 
 use super::golden::{self, Golden};

@@ -8,5 +8,5 @@ mod graph;
 
 pub use card::card;
 pub use folder::{ExportError, Made, Place};
-pub use golden::{Golden, GoldenPicture};
+pub use golden::{Golden, GoldenError, GoldenPicture, read_goldens};
 pub use graph::graph;

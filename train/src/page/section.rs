@@ -3,7 +3,7 @@
 use super::album::Album;
 use super::plot::Plot;
 use super::{hundredths, interval, percent};
-use crate::report::{CategoryFigures, Judgement};
+use crate::report::{Accepted, CategoryFigures, Judgement};
 
 /// Categories up to which a matrix has room for their names.
 const WITH_NAMES: usize = 40;
@@ -69,13 +69,16 @@ impl<'a> Section<'a> {
         for accepted in &judgement.accepted {
             let wanted = accepted.threshold.precision * 100.0;
             let what = format!("need no human, at {wanted:.0} % right");
-            let note = match accepted.threshold.score {
-                Some(score) => {
-                    format!("from score {score:.3} on; right {}", percent(accepted.right.share))
-                }
-                None => "no score is sure enough".to_owned(),
+            let Accepted { leaf, parent, together, .. } = accepted;
+            let mut note = match together.accepted.count {
+                0 => "no score is sure enough".to_owned(),
+                _ => format!("right {}", percent(together.right.share)),
             };
-            tiles.push(tile(percent(accepted.accepted.share), what, note));
+            if parent.accepted.count > 0 {
+                let [leaf, parent] = [leaf, parent].map(|taken| percent(taken.accepted.share));
+                note = format!("{note}; {leaf} as they are, {parent} by a parent category");
+            }
+            tiles.push(tile(percent(together.accepted.share), what, note));
         }
         let calibration = &judgement.calibration;
         let note = format!(
@@ -115,8 +118,9 @@ fn curve(judgement: &Judgement) -> Plot {
         judgement.curve.iter().map(|point| (point.accepted, point.right)).collect();
     plot.line("measured", &points);
     for accepted in judgement.accepted.iter().filter(|one| one.threshold.score.is_some()) {
-        let says = format!("{} accepted, {} of those right", accepted.accepted, accepted.right);
-        plot.dot((accepted.accepted.share, accepted.right.share), 0.1, says);
+        let taken = accepted.leaf;
+        let says = format!("{} accepted, {} of those right", taken.accepted, taken.right);
+        plot.dot((taken.accepted.share, taken.right.share), 0.1, says);
     }
     plot
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use aisle_worker::model::Acceptance;
-use ndarray::{Array2, ArrayView2};
+use aisle_shared::domain::Acceptance;
+use ndarray::{Array2, ArrayView1, ArrayView2};
 use serde::Serialize;
 
-use super::accepted::Accepted;
+use super::accepted::{Accepted, Answer, Best};
 use super::calibration::{self, Calibration};
 use super::curve::{Point, curve};
 use super::loss::{self, Loss};
@@ -106,12 +106,17 @@ impl Judgement {
     }
 }
 
-/// The best score of each picture, and whether that category is right.
+/// The best label of each picture and the best category of each level above,
+/// as serving sums them up.
 #[must_use]
-pub fn answers(pool: Pool<'_>, temperature: f64) -> Vec<(f64, bool)> {
-    let scores = scores(&pool.logits, temperature);
-    let best = scores.rows().into_iter().map(|row| best_of(row.iter().copied()));
-    best.zip(pool.labels).map(|((place, score), label)| (score, place == *label)).collect()
+pub fn answers(pool: Pool<'_>, temperature: f64) -> Vec<Answer> {
+    let (scores, tree) = (scores(&pool.logits, temperature), Tree::of(pool.categories));
+    let answer = |(row, label): (ArrayView1<'_, f64>, &usize)| {
+        let (place, score) = best_of(row.iter().copied());
+        let levels = tree.levels.iter().map(|level| level.best(&row, *label)).collect();
+        Answer { leaf: (score, place == *label), levels }
+    };
+    scores.rows().into_iter().zip(pool.labels).map(answer).collect()
 }
 
 /// Judges a model by pictures it answered, under the temperature and the
@@ -130,17 +135,20 @@ pub fn judge(pool: Pool<'_>, temperature: f64, thresholds: &[Acceptance]) -> Jud
             *cell += 1;
         }
     }
-    let (before, _) = calibration::error(&answers(pool, 1.0));
-    let (after, bins) = calibration::error(&answers_now);
-    let right = answers_now.iter().filter(|(_, right)| *right).count();
+    let leaves_of =
+        |answers: &[Answer]| -> Vec<Best> { answers.iter().map(|answer| answer.leaf).collect() };
+    let leaves = leaves_of(&answers_now);
+    let (before, _) = calibration::error(&leaves_of(&answers(pool, 1.0)));
+    let (after, bins) = calibration::error(&leaves);
+    let right = leaves.iter().filter(|(_, right)| *right).count();
     Judgement {
         pictures: labels.len(),
         top_1: Share::new(right, labels.len()),
         top_3: Share::new(top_3, labels.len()),
-        levels: levels(pool, &scores),
+        levels: levels(pool, &answers_now),
         calibration: Calibration { temperature, before, after, bins },
-        accepted: thresholds.iter().map(|each| Accepted::of(*each, &answers_now)).collect(),
-        curve: curve(&answers_now),
+        accepted: thresholds.iter().map(|each| Accepted::of(each, &answers_now)).collect(),
+        curve: curve(&leaves),
         categories: figures(categories, &confusion),
         most_confused: confused(pool, &scores, &confusion),
         largest_losses: loss::largest(pool, &scores.view()),
@@ -154,33 +162,67 @@ pub(super) fn best_of(values: impl Iterator<Item = f64>) -> (usize, f64) {
     values.enumerate().fold(first, |best, next| if next.1 > best.1 { next } else { best })
 }
 
-/// The levels above the leaves, as serving sums them up.
-fn levels(pool: Pool<'_>, scores: &Array2<f64>) -> Vec<LevelFigures> {
-    let depth = pool.categories.iter().map(|category| category.parts().len()).max().unwrap_or(1);
-    (1..depth).map(|level| level_figures(pool, scores, level)).collect()
+/// The levels above the leaves, root first.
+struct Tree {
+    levels: Vec<Level>,
 }
 
-fn level_figures(pool: Pool<'_>, scores: &Array2<f64>, level: usize) -> LevelFigures {
-    let mut known: BTreeMap<&[String], usize> = BTreeMap::new();
-    let mut place_of = Vec::new();
-    for category in pool.categories {
-        let next = known.len();
-        let prefix = category.parts().get(..level);
-        place_of.push(prefix.map(|prefix| *known.entry(prefix).or_insert(next)));
+struct Level {
+    /// Categories at this level.
+    known: usize,
+    /// For every leaf its category, where its path reaches the level.
+    place_of: Vec<Option<usize>>,
+}
+
+impl Tree {
+    fn of(categories: &[Category]) -> Self {
+        let depth = categories.iter().map(|category| category.parts().len()).max().unwrap_or(1);
+        Self { levels: (1..depth).map(|parts| Level::of(categories, parts)).collect() }
     }
-    let (mut right, mut all) = (0, 0);
-    for (row, label) in scores.rows().into_iter().zip(pool.labels) {
-        let Some(own) = place_of.get(*label).copied().flatten() else { continue };
-        let mut sums = vec![0.0; known.len()];
-        for (score, place) in row.iter().zip(&place_of) {
+}
+
+impl Level {
+    fn of(categories: &[Category], parts: usize) -> Self {
+        let mut known: BTreeMap<&[String], usize> = BTreeMap::new();
+        let mut place_of = Vec::new();
+        for category in categories {
+            let next = known.len();
+            let prefix = category.parts().get(..parts);
+            place_of.push(prefix.map(|prefix| *known.entry(prefix).or_insert(next)));
+        }
+        Self { known: known.len(), place_of }
+    }
+
+    /// The best category by the sums of its leaves' scores; it is right where
+    /// it is that of the label.
+    fn best(&self, scores: &ArrayView1<'_, f64>, label: usize) -> Best {
+        let mut sums = vec![0.0; self.known];
+        for (score, place) in scores.iter().zip(&self.place_of) {
             if let Some(sum) = place.and_then(|place| sums.get_mut(place)) {
                 *sum += score;
             }
         }
-        all += 1;
-        right += usize::from(best_of(sums.into_iter()).0 == own);
+        let (place, score) = best_of(sums.into_iter());
+        (score.min(1.0), self.category(label) == Some(place))
     }
-    LevelFigures { level, categories: known.len(), right: Share::new(right, all) }
+
+    fn category(&self, label: usize) -> Option<usize> {
+        self.place_of.get(label).copied().flatten()
+    }
+}
+
+/// How often each level is right.
+fn levels(pool: Pool<'_>, answers: &[Answer]) -> Vec<LevelFigures> {
+    let tree = Tree::of(pool.categories);
+    let figures = tree.levels.iter().enumerate().map(|(nth, level)| {
+        let reaching = answers.iter().zip(pool.labels);
+        let reaching = reaching.filter(|(_, label)| level.category(**label).is_some());
+        let right: Vec<bool> =
+            reaching.filter_map(|(answer, _)| Some(answer.levels.get(nth)?.1)).collect();
+        let share = Share::new(right.iter().filter(|right| **right).count(), right.len());
+        LevelFigures { level: nth + 1, categories: level.known, right: share }
+    });
+    figures.collect()
 }
 
 fn figures(categories: &[Category], confusion: &[Vec<usize>]) -> Vec<CategoryFigures> {

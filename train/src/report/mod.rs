@@ -9,7 +9,7 @@ mod loss;
 mod share;
 mod text;
 
-pub use accepted::{Accepted, PRECISIONS, thresholds};
+pub use accepted::{Accepted, Answer, Best, PRECISIONS, Taken, thresholds};
 pub use calibration::{Bin, Calibration};
 pub use curve::Point;
 pub use judge::{CategoryFigures, Confused, Judgement, LevelFigures, Pool, answers, judge};

@@ -1,4 +1,4 @@
-use aisle_worker::model::Acceptance;
+use aisle_shared::domain::Acceptance;
 use ndarray::{Array2, array};
 
 use super::*;
@@ -99,32 +99,69 @@ fn a_level_is_right_when_the_sum_of_its_leaves_is() {
     assert_eq!((judgement.levels[0].right.count, judgement.levels[0].right.of), (1, 2));
 }
 
+/// A flat answer.
+fn flat(leaf: Best) -> Answer {
+    Answer { leaf, levels: Vec::new() }
+}
+
+fn just_below(found: Option<f64>, score: f64) -> bool {
+    found.is_some_and(|found| found < score && score - found < 1e-4)
+}
+
 #[test]
 fn a_threshold_gives_what_was_asked_for_and_accepts_as_much_as_it_can() {
     // 60 sure and right, 40 at 0.9 of which 36 are right, 20 at 0.5 of which 10 are.
-    let answers: Vec<(f64, bool)> = (0..120)
-        .map(|nth| match nth {
-            0..60 => (0.99, true),
-            60..100 => (0.9, nth < 96),
-            _ => (0.5, nth < 110),
-        })
-        .collect();
+    let answers = (0..120).map(|nth| match nth {
+        0..60 => (0.99, true),
+        60..100 => (0.9, nth < 96),
+        _ => (0.5, nth < 110),
+    });
+    let answers: Vec<Answer> = answers.map(flat).collect();
     let found = thresholds(&answers);
-    let just_below = |found: Acceptance, score: f64| {
-        found.score.is_some_and(|found| found < score && score - found < 1e-4)
-    };
-    assert!(found[0].precision == 0.95 && just_below(found[0], 0.9), "{found:?}");
-    assert!(found[1].precision == 0.98 && just_below(found[1], 0.99), "{found:?}");
-    let accepted = Accepted::of(found[0], &answers);
-    assert_eq!((accepted.accepted.count, accepted.right.count), (100, 96));
+    assert!(found[0].precision == 0.95 && just_below(found[0].score, 0.9), "{found:?}");
+    assert!(found[1].precision == 0.98 && just_below(found[1].score, 0.99), "{found:?}");
+    let accepted = Accepted::of(&found[0], &answers);
+    assert_eq!((accepted.leaf.accepted.count, accepted.leaf.right.count), (100, 96));
+    assert_eq!(accepted.together, accepted.leaf);
 }
 
 #[test]
 fn scores_that_promise_too_little_are_not_accepted_for_having_been_lucky() {
-    let lucky = vec![(0.6, true); 50];
+    let lucky = vec![flat((0.6, true)); 50];
     assert_eq!(thresholds(&lucky)[0].score, None);
-    let nothing = Accepted::of(thresholds(&lucky)[0], &lucky);
-    assert_eq!((nothing.accepted.count, nothing.right.of), (0, 0));
+    let nothing = Accepted::of(&thresholds(&lucky)[0], &lucky);
+    assert_eq!((nothing.together.accepted.count, nothing.together.right.of), (0, 0));
+}
+
+#[test]
+fn a_parents_threshold_is_found_on_the_pictures_that_come_to_it() {
+    // 300 are sure of their label. Of 80 others the parent scores 0.98 for 40, of
+    // which 39 are right, and 0.96 for 40, of which 30 are: among all pictures
+    // even the last would leave more than 95 % right.
+    let answers = (0..380).map(|nth| match nth {
+        0..300 => Answer { leaf: (0.99, true), levels: vec![(0.99, true)] },
+        300..340 => Answer { leaf: (0.4, false), levels: vec![(0.98, nth < 339)] },
+        _ => Answer { leaf: (0.4, false), levels: vec![(0.96, nth < 370)] },
+    });
+    let answers: Vec<Answer> = answers.collect();
+    let rule = &thresholds(&answers)[0];
+    assert!(just_below(rule.score, 0.99), "{rule:?}");
+    assert!(just_below(rule.levels[0], 0.98), "{rule:?}");
+    let accepted = Accepted::of(rule, &answers);
+    assert_eq!((accepted.leaf.accepted.count, accepted.parent.accepted.count), (300, 40));
+    assert_eq!((accepted.parent.right.count, accepted.together.right.count), (39, 339));
+}
+
+#[test]
+fn an_inner_level_is_asked_before_the_root() {
+    let unsure = |inner: Best, root: Best| Answer { leaf: (0.3, false), levels: vec![root, inner] };
+    let mut answers = vec![unsure((0.99, true), (0.99, true)); 50];
+    answers.extend(vec![unsure((0.4, false), (0.97, true)); 50]);
+    let rule = &thresholds(&answers)[0];
+    assert_eq!(rule.score, None);
+    assert!(just_below(rule.levels[1], 0.99) && just_below(rule.levels[0], 0.97), "{rule:?}");
+    let accepted = Accepted::of(rule, &answers);
+    assert_eq!((accepted.leaf.accepted.count, accepted.parent.accepted.count), (0, 100));
 }
 
 #[test]
@@ -144,7 +181,8 @@ fn the_calibration_error_is_the_gap_between_sure_and_right() {
 fn people_read_the_figures() {
     let categories = categories(&["A", "B"]);
     let logits = array![[9.0, 1.0], [9.0, 1.0]];
-    let judgement = judged(&categories, &logits, &[0, 1], 1.0, &thresholds(&[(0.99, true)]));
+    let accept = thresholds(&[flat((0.99, true))]);
+    let judgement = judged(&categories, &logits, &[0, 1], 1.0, &accept);
     let text = as_text("test", &judgement);
     assert!(text.starts_with("test: 2 pictures\n"), "{text}");
     assert!(text.contains("50.0 % (9.5 to 90.5; 1 of 2)"), "{text}");

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::Judgement;
+use super::{Accepted, Judgement, Taken};
 
 /// Categories that are listed at most, those least often found first.
 const LISTED: usize = 30;
@@ -28,16 +28,7 @@ fn write(text: &mut String, title: &str, judgement: &Judgement) -> std::fmt::Res
         writeln!(text, "  level {level}, {categories} categories   {right}")?;
     }
     for accepted in &judgement.accepted {
-        let wanted = accepted.threshold.precision * 100.0;
-        match accepted.threshold.score {
-            None => writeln!(text, "  at {wanted:.0} % right          nothing can be accepted")?,
-            Some(score) => writeln!(
-                text,
-                "  at {wanted:.0} % right          {:.1} % accepted from score {score:.3} on, of those right {}",
-                accepted.accepted.share * 100.0,
-                accepted.right
-            )?,
-        }
+        write_accepted(text, accepted)?;
     }
     let calibration = &judgement.calibration;
     writeln!(
@@ -63,6 +54,40 @@ fn write(text: &mut String, title: &str, judgement: &Judgement) -> std::fmt::Res
         writeln!(text, "    {picture}: {shown} at {own:.3}, {taken_for} at {other:.3}")?;
     }
     Ok(())
+}
+
+fn write_accepted(text: &mut String, accepted: &Accepted) -> std::fmt::Result {
+    let Accepted { threshold, leaf, parent, together } = accepted;
+    let wanted = threshold.precision * 100.0;
+    if threshold.score.or(threshold.levels.iter().copied().flatten().next()).is_none() {
+        return writeln!(text, "  at {wanted:.0} % right          nothing can be accepted");
+    }
+    let share = |taken: &Taken| taken.accepted.share * 100.0;
+    let from = |score: Option<f64>| score.map_or("–".to_owned(), |score| format!("{score:.3}"));
+    writeln!(
+        text,
+        "  at {wanted:.0} % right          {:.1} % accepted from score {} on, of those right {}",
+        share(leaf),
+        from(threshold.score),
+        leaf.right
+    )?;
+    if threshold.levels.is_empty() {
+        return Ok(());
+    }
+    let levels: Vec<String> = threshold.levels.iter().map(|score| from(*score)).collect();
+    writeln!(
+        text,
+        "    by a parent only     {:.1} % more, levels from {}, of those right {}",
+        share(parent),
+        levels.join(", "),
+        parent.right
+    )?;
+    writeln!(
+        text,
+        "    together             {:.1} %, of those right {}",
+        share(together),
+        together.right
+    )
 }
 
 fn categories(text: &mut String, judgement: &Judgement) -> std::fmt::Result {

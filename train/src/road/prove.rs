@@ -6,18 +6,20 @@ use std::path::Path;
 use aisle_worker::decoder::Decoder;
 use aisle_worker::model::ModelFolder;
 use aisle_worker::preprocess::{Framing, Preprocessor};
+use aisle_worker::{Extractor, Postprocessor};
 use ndarray::{Array2, ArrayView2};
 use serde::Serialize;
 
 use crate::TrainError;
-use crate::dataset::Picture;
+use crate::dataset::{Category, Picture};
 use crate::export::{Golden, GoldenPicture};
 use crate::features::{Backbone, FeatureError, Machine, Network, extract};
-use crate::head::LinearHead;
+use crate::head::{LinearHead, scores};
+use crate::verify::{Rig, Step, allowed, compare};
 use crate::watch::Nobody;
 
-/// What rounding may explain, for logits of a size of about ten.
-const ALLOWED: f32 = 1e-3;
+/// Answers of each golden picture that are written down.
+const ANSWERS: usize = 3;
 
 /// How well serving agrees with training.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -25,7 +27,7 @@ pub struct Agreement {
     /// Pictures that both computed.
     pub pictures: usize,
     /// The largest difference of a logit.
-    pub largest_difference: f32,
+    pub largest_difference: f64,
 }
 
 /// What training computes of the golden pictures, at every stage.
@@ -34,6 +36,7 @@ pub(super) fn goldens(
     networks: &mut [Network],
     framing: &Framing,
     head: &LinearHead,
+    (categories, temperature): (&[Category], f64),
     machine: &Machine,
 ) -> Result<Vec<Golden>, TrainError> {
     let pictures = GoldenPicture::all().map_err(|error| TrainError::Golden(error.to_string()))?;
@@ -53,11 +56,24 @@ pub(super) fn goldens(
         }
         let row = Array2::from_shape_vec((1, features.len()), features);
         let row = row.map_err(|error| TrainError::Golden(error.to_string()))?;
-        let logits = head.logits(&row.view()).into_iter().collect();
+        let logits = head.logits(&row.view());
+        let answers = best(categories, &scores(&logits.view(), temperature));
+        let logits = logits.into_iter().collect();
         let tensor = preprocessor.tensor(&framed.pixels);
-        goldens.push(Golden { picture, pixels: framed.pixels, tensor, logits });
+        goldens.push(Golden { picture, pixels: framed.pixels, tensor, logits, answers });
     }
     Ok(goldens)
+}
+
+/// The best labels of a row of scores.
+#[expect(clippy::cast_possible_truncation, reason = "a score as it is served")]
+fn best(categories: &[Category], scores: &Array2<f64>) -> Vec<(String, f32)> {
+    let labels = categories.iter().map(ToString::to_string);
+    let mut ranked: Vec<(String, f32)> =
+        labels.zip(scores.iter().map(|score| *score as f32)).collect();
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+    ranked.truncate(ANSWERS);
+    ranked
 }
 
 /// Runs the golden pictures and some others through the written folder as a
@@ -70,27 +86,45 @@ pub(super) fn prove(
     machine: &Machine,
 ) -> Result<Agreement, TrainError> {
     let model = ModelFolder::open(folder).map_err(FeatureError::from)?;
+    let decoder =
+        Decoder::start(&machine.decoder, machine.limits.clone(), std::num::NonZeroUsize::MIN)
+            .map_err(FeatureError::from)?;
+    let (preprocessor, postprocessor) =
+        (Preprocessor::new(&model.preprocessing), Postprocessor::new(&model));
+    let mut extractor =
+        Extractor::of_model(&machine.library, &model, &machine.plan, &machine.session)
+            .map_err(FeatureError::from)?;
+    let mut network = |tensors: &[&[f32]]| extractor.run(tensors).map_err(|e| e.to_string());
+    let mut rig = Rig {
+        decoder: &decoder,
+        preprocessor: &preprocessor,
+        postprocessor: &postprocessor,
+        network: &mut network,
+    };
+    let stages = compare(goldens, "the written model", &mut rig);
+    if let Some(stage) = stages.iter().find(|stage| !stage.agrees) {
+        return Err(TrainError::Disagrees(stage.to_string()));
+    }
+    let golden = stages.iter().find(|stage| stage.step == Step::Logits);
+    let golden = golden.and_then(|stage| stage.largest_difference).unwrap_or(0.0);
     let framing = Framing::of(&model.preprocessing);
-    let mut network = Network::of_model(&model, machine)?;
-    let pixels: Vec<&[u8]> = goldens.iter().map(|golden| golden.pixels.as_slice()).collect();
-    let served = network.run(&pixels)?;
-    let served = served.iter().flatten().copied();
-    let trained = goldens.iter().flat_map(|golden| golden.logits.iter().copied());
-    let golden = largest(served.zip(trained));
-    let mut networks = [network];
+    let mut networks = [Network::of_model(&model, machine)?];
     let served = extract(pictures, &mut networks, &framing, machine, &Nobody)?;
-    let other = largest(served.rows.iter().copied().zip(logits.iter().copied()));
-    let difference = golden.max(other);
-    // A difference that is no number is one.
-    if difference.is_nan() || difference > ALLOWED {
-        return Err(TrainError::Disagrees { difference, allowed: ALLOWED });
+    let (mut other, mut worst) = (0.0_f64, None);
+    for (served, trained) in served.rows.rows().into_iter().zip(logits.rows()) {
+        let pairs = served.iter().zip(trained);
+        let difference = pairs.map(|(one, other)| f64::from((one - other).abs()));
+        let difference = difference.fold(0.0, |most, next| if next > most { next } else { most });
+        let trained: Vec<f32> = trained.iter().copied().collect();
+        // A difference that is no number is one.
+        if served.iter().any(|logit| logit.is_nan()) || difference > allowed(&trained) {
+            worst = Some(format!("logits of a picture differ by {difference:.1e}"));
+        }
+        other = other.max(difference);
+    }
+    if let Some(worst) = worst {
+        return Err(TrainError::Disagrees(worst));
     }
     let pictures = goldens.len() + served.places.len();
-    Ok(Agreement { pictures, largest_difference: difference })
-}
-
-fn largest(pairs: impl Iterator<Item = (f32, f32)>) -> f32 {
-    pairs
-        .map(|(one, other)| (one - other).abs())
-        .fold(0.0, |most, next| if next.is_nan() || next > most { next } else { most })
+    Ok(Agreement { pictures, largest_difference: golden.max(other) })
 }

@@ -96,7 +96,8 @@ fn walk(settings: &TrainSettings, watcher: &dyn Watcher) -> Result<Trained, Trai
     });
 
     let widths: Vec<usize> = networks.iter().map(Network::width).collect();
-    let goldens = goldens(&backbones, &mut networks, &framing, &fit.head, machine)?;
+    let meaning = (split.categories.as_slice(), temperature);
+    let goldens = goldens(&backbones, &mut networks, &framing, &fit.head, meaning, machine)?;
     let [first, ..] = backbones.as_slice() else {
         return Err(crate::features::FeatureError::NoBackbone.into());
     };

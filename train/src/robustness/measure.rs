@@ -14,7 +14,7 @@ use super::corrupt::corrupt;
 use super::{Corrupted, Corruption, Robustness, Severity};
 use crate::dataset::Picture;
 use crate::features::{FeatureError, Machine, Network};
-use crate::report::{Accepted, Pool, Share, answers};
+use crate::report::{Accepted, Answer, Pool, Share, answers};
 use crate::watch::Watcher;
 
 /// Draws pictures and what happens to them.
@@ -92,7 +92,7 @@ pub fn measure(
             corruption,
             severity,
             top_1: right(&answers),
-            accepted: folder.accept.iter().map(|each| Accepted::of(*each, &answers)).collect(),
+            accepted: folder.accept.iter().map(|each| Accepted::of(each, &answers)).collect(),
         })
     });
     let corrupted = corrupted.collect::<Result<_, ndarray::ShapeError>>();
@@ -103,8 +103,8 @@ pub fn measure(
     })
 }
 
-fn right(answers: &[(f64, bool)]) -> Share {
-    Share::new(answers.iter().filter(|(_, right)| *right).count(), answers.len())
+fn right(answers: &[Answer]) -> Share {
+    Share::new(answers.iter().filter(|answer| answer.leaf.1).count(), answers.len())
 }
 
 /// Extraction has had each picture decoded in a child process, so it is no

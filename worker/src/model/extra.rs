@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use aisle_shared::domain::{Acceptance, Activation};
 use serde::{Deserialize, Serialize};
 
 use super::error::KeyProblem;
@@ -45,18 +46,17 @@ pub(super) struct Extra {
     /// How far faster ways to run the network may be from it.
     pub(super) tolerance: Tolerance,
     /// From which score on answers can be accepted without a human.
-    pub(super) accept: Vec<Acceptance>,
+    pub(super) accept: Vec<RawAcceptance>,
 }
 
-/// From which score on answers are right as often as a shop asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// [`Acceptance`] as it stands in the file, where a mistyped key is an error.
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Acceptance {
-    /// The share of right answers, above 0 and at most 1.
-    pub precision: f64,
-    /// The score of the best category, 0 to 1; `null` where no score gives
-    /// that share.
-    pub score: Option<f64>,
+pub(super) struct RawAcceptance {
+    precision: f64,
+    score: Option<f64>,
+    #[serde(default)]
+    levels: Vec<Option<f64>>,
 }
 
 impl Default for Extra {
@@ -84,13 +84,6 @@ impl Extra {
         if ![score, top_1].iter().all(|share| (0.0..=1.0).contains(share)) {
             return Err(KeyProblem::new("tolerance", "score and top_1 must be from 0 to 1"));
         }
-        let is_share = |value: f64| (0.0..=1.0).contains(&value);
-        for Acceptance { precision, score } in &self.accept {
-            if !is_share(*precision) || *precision == 0.0 || !score.is_none_or(is_share) {
-                let rule = "a precision is above 0 and at most 1, a score from 0 to 1";
-                return Err(KeyProblem::new("accept", rule));
-            }
-        }
         for (id, path) in &self.paths {
             if *id >= labels {
                 return Err(KeyProblem::new("paths", format!("there is no label {id}")));
@@ -103,6 +96,41 @@ impl Extra {
             }
         }
         Ok(self)
+    }
+
+    /// The thresholds, of a model with so many levels above its leaves.
+    pub(super) fn acceptances(
+        &self,
+        levels: usize,
+        activation: Activation,
+    ) -> Result<Vec<Acceptance>, KeyProblem> {
+        let fault = |rule: &str| Err(KeyProblem::new("accept", rule));
+        if activation == Activation::Sigmoid && !self.accept.is_empty() {
+            return fault("there is no best label to accept where any number may be right");
+        }
+        let is_share = |value: f64| (0.0..=1.0).contains(&value);
+        let mut known: Vec<Acceptance> = Vec::new();
+        for RawAcceptance { precision, score, levels: above } in &self.accept {
+            if !is_share(*precision) || *precision == 0.0 {
+                return fault("a precision is above 0 and at most 1");
+            }
+            if !above.iter().chain([score]).all(|score| score.is_none_or(is_share)) {
+                return fault("a score is from 0 to 1");
+            }
+            if !above.is_empty() && above.len() != levels {
+                let (said, there) = (above.len(), levels);
+                return fault(&format!(
+                    "{said} levels are named, and there are {there} above the labels"
+                ));
+            }
+            let (precision, score, levels) = (*precision, *score, above.clone());
+            if known.iter().any(|known| known.precision.total_cmp(&precision).is_eq()) {
+                return fault("a precision stands there twice");
+            }
+            known.push(Acceptance { precision, score, levels });
+        }
+        known.sort_by(|a, b| a.precision.total_cmp(&b.precision));
+        Ok(known)
     }
 }
 
@@ -130,11 +158,44 @@ mod tests {
             (r#"{"tolerance":{"score":2}}"#, "tolerance"),
             (r#"{"paths":{"7":["a"]}}"#, "paths"),
             (r#"{"paths":{"0":["a",""]}}"#, "paths"),
-            (r#"{"accept":[{"precision":0,"score":0.5}]}"#, "accept"),
-            (r#"{"accept":[{"precision":0.95,"score":1.5}]}"#, "accept"),
         ] {
             let extra: Extra = serde_json::from_str(json).unwrap();
             assert_eq!(extra.check(2).unwrap_err().key, key, "{json}");
         }
+    }
+
+    fn acceptances(accept: &str, activation: Activation) -> Result<Vec<Acceptance>, String> {
+        let json = format!(r#"{{"accept":[{accept}]}}"#);
+        let extra: Extra = serde_json::from_str(&json).map_err(|error| error.to_string())?;
+        extra.acceptances(1, activation).map_err(|problem| problem.problem)
+    }
+
+    #[test]
+    fn thresholds_are_read_with_and_without_levels_the_lowest_precision_first() {
+        let (high, low) = (
+            r#"{"precision":0.98,"score":0.9,"levels":[0.8]}"#,
+            r#"{"precision":0.95,"score":null}"#,
+        );
+        let found = acceptances(&format!("{high},{low}"), Activation::Softmax).unwrap();
+        let told: Vec<_> =
+            found.into_iter().map(|each| (each.precision, each.score, each.levels)).collect();
+        assert_eq!(told, [(0.95, None, vec![]), (0.98, Some(0.9), vec![Some(0.8)])]);
+    }
+
+    #[test]
+    fn thresholds_without_meaning_are_errors() {
+        for (accept, why) in [
+            (r#"{"precision":0,"score":0.5}"#, "above 0"),
+            (r#"{"precision":0.95,"score":1.5}"#, "from 0 to 1"),
+            (r#"{"precision":0.95,"score":0.5,"levels":[-1]}"#, "from 0 to 1"),
+            (r#"{"precision":0.95,"score":0.5,"levels":[0.5,0.5]}"#, "2 levels are named"),
+            (r#"{"precision":0.95,"score":0.5,"level":[0.5]}"#, "unknown field"),
+            (r#"{"precision":0.9,"score":1},{"precision":0.9,"score":0}"#, "twice"),
+        ] {
+            let error = acceptances(accept, Activation::Softmax).unwrap_err();
+            assert!(error.contains(why), "{accept}: {error}");
+        }
+        let several = acceptances(r#"{"precision":0.95,"score":0.5}"#, Activation::Sigmoid);
+        assert!(several.unwrap_err().contains("no best label"));
     }
 }

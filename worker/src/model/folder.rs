@@ -3,20 +3,20 @@
 
 use std::path::{Path, PathBuf};
 
-use aisle_shared::domain::{Activation, ModelName};
+use aisle_shared::domain::{Acceptance, Activation, ModelName};
 use serde::de::DeserializeOwned;
 
 use super::config::RawConfig;
 use super::digest::{digest, network_files};
 use super::error::{FolderError, KeyProblem};
-use super::extra::{Acceptance, Extra, Tolerance};
+use super::extra::{Extra, Tolerance};
 use super::preprocessor::{Preprocessing, RawPreprocessor};
 use super::taxonomy::Taxonomy;
 use super::timm::TimmReader;
 
-const CONFIG: &str = "config.json";
-const PREPROCESSOR: &str = "preprocessor_config.json";
-const EXTRA: &str = "aisle.json";
+pub(super) const CONFIG: &str = "config.json";
+pub(super) const PREPROCESSOR: &str = "preprocessor_config.json";
+pub(super) const EXTRA: &str = "aisle.json";
 /// Where the network is looked for, first come first served.
 const NETWORKS: [&str; 2] = ["model.onnx", "onnx/model.onnx"];
 
@@ -41,7 +41,8 @@ pub struct ModelFolder {
     pub logits: Option<String>,
     /// How far faster ways to run the network may be from it.
     pub tolerance: Tolerance,
-    /// From which score on answers can be accepted without a human.
+    /// From which scores on answers can be accepted without a human, the lowest
+    /// precision first.
     pub accept: Vec<Acceptance>,
     /// What is done to an image first.
     pub preprocessing: Preprocessing,
@@ -76,6 +77,10 @@ impl ModelFolder {
         let extra: Extra = read_json(&extra_file)?.unwrap_or_default();
         let extra = extra.check(labels.len()).map_err(|problem| problem.in_file(&extra_file))?;
 
+        let in_extra = |problem: KeyProblem| problem.in_file(&extra_file);
+        let taxonomy = Taxonomy::new(labels, &extra);
+        let accept = extra.acceptances(taxonomy.levels().len(), activation).map_err(in_extra)?;
+
         let mut files = vec![config_file.clone()];
         let preprocessor_file = path.join(PREPROCESSOR);
         for file in [&preprocessor_file, &extra_file] {
@@ -89,12 +94,12 @@ impl ModelFolder {
             name,
             path: path.to_owned(),
             version: digest(path, &files)?,
-            taxonomy: Taxonomy::new(labels, &extra),
+            taxonomy,
             activation,
             temperature: extra.temperature,
             logits: extra.logits,
             tolerance: extra.tolerance,
-            accept: extra.accept,
+            accept,
             preprocessing: preprocessing(path, &config, &config_file)?,
             network,
         })
@@ -140,7 +145,7 @@ fn name_of(path: &Path) -> Result<ModelName, FolderError> {
         .map_err(|source| FolderError::Name { folder: path.to_owned(), source })
 }
 
-fn network_in(folder: &Path) -> Option<PathBuf> {
+pub(super) fn network_in(folder: &Path) -> Option<PathBuf> {
     NETWORKS.iter().map(|name| folder.join(name)).find(|file| file.is_file())
 }
 

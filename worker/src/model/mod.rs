@@ -1,6 +1,7 @@
 //! Model folders in the Hugging Face layout, used as downloaded: what they
 //! hold, checked once when they are opened, so that everything behind is valid.
 
+mod audit;
 mod catalog;
 mod config;
 mod digest;
@@ -14,9 +15,10 @@ mod taxonomy;
 mod timm;
 mod variants;
 
+pub use audit::{Finding, Weight, audit};
 pub use catalog::{Broken, Catalog};
 pub use error::FolderError;
-pub use extra::{Acceptance, Tolerance};
+pub use extra::Tolerance;
 pub use folder::ModelFolder;
 pub use preprocessor::{
     ChannelOrder, Crop, CropRounding, Normalize, Preprocessing, Rescale, Resize,

@@ -122,6 +122,27 @@ impl Channels {
 }
 
 impl RawPreprocessor {
+    /// The keys that are read.
+    pub(super) const KEYS: [&str; 17] = [
+        "image_processor_type",
+        "feature_extractor_type",
+        "do_resize",
+        "size",
+        "resample",
+        "do_center_crop",
+        "crop_size",
+        "crop_pct",
+        "do_rescale",
+        "rescale_factor",
+        "rescale_offset",
+        "do_normalize",
+        "image_mean",
+        "image_std",
+        "do_flip_channel_order",
+        "include_top",
+        "do_pad",
+    ];
+
     pub(super) fn class(&self) -> Result<&str, KeyProblem> {
         self.image_processor_type
             .as_deref()

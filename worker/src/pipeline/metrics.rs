@@ -88,6 +88,15 @@ pub(super) fn ended(work: &Work, outcome: &ItemOutcome) {
         ItemOutcome::Canceled => ("canceled", ""),
     };
     let model = work.model.to_string();
+    if let ItemOutcome::Succeeded(answer) = outcome
+        && let Some(decision) = &answer.decision
+    {
+        metrics::counter!(
+            names::DECISIONS_TOTAL,
+            "model" => model.clone(), "decision" => decision.accepted.as_str()
+        )
+        .increment(1);
+    }
     metrics::counter!(
         names::ITEMS_FINISHED_TOTAL,
         "model" => model.clone(), "status" => status, "reason" => code
@@ -129,6 +138,7 @@ mod tests {
             activation: Activation::Softmax,
             provider: "cpu".to_owned(),
             precision: "fp32".to_owned(),
+            accept: Vec::new(),
         };
         let (recorder, handle) = metrics_recorder().unwrap();
         metrics::with_local_recorder(&recorder, || {

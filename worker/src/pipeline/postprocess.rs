@@ -38,7 +38,7 @@ fn postprocess(model: &LoadedModel, item: Answered, keeper: Option<&Keeper>) -> 
     let order = logits.and_then(|logits| model.postprocessor().order(&logits, depth));
     match order {
         Ok(order) => {
-            let ranking = model.postprocessor().name(&order, top_k);
+            let ranking = model.postprocessor().answer(&order, (&work.options).into());
             if let Some((keeper, flight)) = flight {
                 keeper.keep(flight, Answer { order, image: image.clone() });
             }

@@ -3,7 +3,7 @@ use std::path::Path;
 use aisle_shared::domain::ErrorCode;
 use aisle_worker::decoder::{DecoderSettings, Isolation};
 use aisle_worker::tune::TuningSettings;
-use aisle_worker::{Classifier, ClassifierSettings, WorkerError};
+use aisle_worker::{Classifier, ClassifierSettings, Question, WorkerError};
 use bytes::Bytes;
 
 use crate::real::Real;
@@ -39,7 +39,7 @@ fn answers_are_those_of_the_python_reference() {
     let Some(real) = Real::find() else { return };
     for (model, photograph, label, score) in REFERENCE {
         let bytes: Bytes = std::fs::read(real.photographs.join(photograph)).unwrap().into();
-        let answers = classifier(&real, model).classify(&[bytes], 5);
+        let answers = classifier(&real, model).classify(&[bytes], Question::best(5));
         let best = &answers[0].as_ref().unwrap().predictions[0];
         assert_eq!(best.label, label, "{model} on {photograph}");
         assert!((best.score - score).abs() < 1e-4, "{model}: {} for {score}", best.score);
@@ -51,11 +51,14 @@ fn a_photograph_has_the_same_answer_in_any_company() {
     let Some(real) = Real::find() else { return };
     let mut classifier = classifier(&real, "squeezenet-1.1");
     let photographs = real.some_photographs(11);
-    let together = classifier.classify(&photographs, 3);
+    let together = classifier.classify(&photographs, Question::best(3));
     assert_eq!(together.len(), 11);
     for (photograph, together) in photographs.iter().zip(together) {
         let together = together.unwrap();
-        let alone = classifier.classify(std::slice::from_ref(photograph), 3).remove(0).unwrap();
+        let alone = classifier
+            .classify(std::slice::from_ref(photograph), Question::best(3))
+            .remove(0)
+            .unwrap();
         assert_eq!(together.predictions.len(), 3);
         for (a, b) in together.predictions.iter().zip(&alone.predictions) {
             assert_eq!(a.label, b.label);
@@ -73,7 +76,7 @@ fn a_bad_image_costs_only_itself() {
     let mut images = real.some_photographs(3);
     images.insert(1, Bytes::from_static(b"<svg onload='alert(1)'/>"));
     images.insert(2, Bytes::new());
-    let answers = classifier(&real, "squeezenet-1.1").classify(&images, 1);
+    let answers = classifier(&real, "squeezenet-1.1").classify(&images, Question::best(1));
     let codes: Vec<Option<ErrorCode>> =
         answers.iter().map(|answer| answer.as_ref().err().map(|error| error.code)).collect();
     let (svg, empty) = (Some(ErrorCode::UnsupportedType), Some(ErrorCode::EmptyImage));

@@ -84,7 +84,7 @@ impl Shop {
             weight: 1,
             model: model(),
             priority: Priority::Normal,
-            options: JobOptions { top_k: 3, cache: true },
+            options: JobOptions { top_k: 3, cache: true, accept_precision: None },
             metadata: serde_json::Map::new(),
             max_attempts: 3,
             retention: Duration::from_secs(3600),

@@ -7,9 +7,9 @@ use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use aisle_shared::domain::{ErrorCode, ItemError};
+use aisle_shared::domain::{ErrorCode, ItemError, ModelCard};
 use aisle_shared::image_probe::ImageLimits;
-use aisle_worker::{Classifier, ClassifierSettings};
+use aisle_worker::{Classifier, ClassifierSettings, Question};
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -43,11 +43,13 @@ pub(crate) fn run(args: ClassifyArgs) -> anyhow::Result<()> {
             settings.tuning(),
         )
     })?;
+    offered(classifier.card(), args.accept_precision)?;
+    let question = Question { top_k: args.top_k.into(), accept_precision: args.accept_precision };
     let form = if args.json { report::as_json } else { report::as_text };
     let progress = progress(images.len());
     let mut failed = 0;
     for chunk in images.chunks(CHUNK) {
-        for (path, answer) in classify(&mut classifier, chunk, args.top_k.into(), &limits) {
+        for (path, answer) in classify(&mut classifier, chunk, question, &limits) {
             failed += usize::from(answer.is_err());
             let text = form(path, &answer)?;
             progress.suspend(|| output::answer(&text))?;
@@ -61,15 +63,29 @@ pub(crate) fn run(args: ClassifyArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Refuses a precision that the model has no thresholds for.
+fn offered(card: &ModelCard, wanted: Option<f64>) -> anyhow::Result<()> {
+    let offered: Vec<f64> = card.accept.iter().map(|each| each.precision).collect();
+    match wanted {
+        Some(wanted) if !offered.contains(&wanted) => {
+            bail!(
+                "--accept-precision: {wanted} is none of those that {} offers: {offered:?}",
+                card.name
+            )
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 fn classify<'a>(
     classifier: &mut Classifier,
     paths: &'a [PathBuf],
-    top_k: u32,
+    question: Question,
     limits: &ImageLimits,
 ) -> Vec<(&'a Path, report::Answer)> {
     let reads: Vec<_> = paths.iter().map(|path| read(path, limits)).collect();
     let bytes: Vec<Bytes> = reads.iter().flatten().cloned().collect();
-    let mut answers = classifier.classify(&bytes, top_k).into_iter();
+    let mut answers = classifier.classify(&bytes, question).into_iter();
     let missing = || Err(ItemError::new(ErrorCode::Internal, "the image was not classified"));
     let answers = reads.into_iter().map(|read| match read {
         Ok(_) => answers.next().unwrap_or_else(missing),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use aisle_shared::domain::{Classification, ItemError};
+use aisle_shared::domain::{Accepted, Classification, Decision, ItemError};
 use serde::Serialize;
 
 use crate::output;
@@ -41,7 +41,10 @@ pub(super) fn as_json(path: &Path, answer: &Answer) -> serde_json::Result<String
 #[expect(clippy::unnecessary_wraps, reason = "has the shape of as_json")]
 pub(super) fn as_text(path: &Path, answer: &Answer) -> serde_json::Result<String> {
     let body = match answer {
-        Ok(classification) => categories(classification),
+        Ok(classification) => {
+            let decision = classification.decision.as_ref().map(decided).unwrap_or_default();
+            categories(classification) + &decision
+        }
         Err(error) => format!("failed: {error}"),
     };
     let indented: String = body.lines().map(|line| format!("  {line}\n")).collect();
@@ -59,6 +62,22 @@ fn categories(classification: &Classification) -> String {
     output::table(["SCORE", "CATEGORY"], &rows)
 }
 
+/// Whether a human has to look, in a line.
+fn decided(decision: &Decision) -> String {
+    let share = decision.precision * 100.0;
+    match &decision.accepted {
+        Accepted::Leaf(category) => {
+            format!("accepted at {share:.0} %: {}\n", category.path.join(PATH_SEPARATOR))
+        }
+        Accepted::Parent(category) => format!(
+            "accepted at {share:.0} %: {} ({:.4}); nothing below it is sure enough\n",
+            category.path.join(PATH_SEPARATOR),
+            category.score
+        ),
+        Accepted::None => format!("not sure at {share:.0} %: a human has to look\n"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use aisle_shared::domain::{ErrorCode, ImageInfo, Prediction, StageTimings};
@@ -70,6 +89,7 @@ mod tests {
         Ok(Classification {
             predictions: vec![Prediction { label: path.join(" > "), path, score: 0.875 }],
             levels: Vec::new(),
+            decision: None,
             model: "shoes".parse().unwrap(),
             model_version: "v".to_owned(),
             provider: "cpu".to_owned(),
@@ -85,6 +105,25 @@ mod tests {
     fn people_read_scores_and_category_paths() {
         let text = as_text(Path::new("a.png"), &sandal()).unwrap();
         assert_eq!(text, "a.png\n  SCORE   CATEGORY\n  0.8750  Footwear > Sandal\n");
+    }
+
+    #[test]
+    fn people_read_whether_somebody_has_to_look() {
+        let shown = |accepted| {
+            let mut answer = sandal().unwrap();
+            answer.decision = Some(Decision { precision: 0.95, accepted });
+            as_text(Path::new("a.png"), &Ok(answer)).unwrap()
+        };
+        let path = vec!["Footwear".to_owned()];
+        let footwear = Prediction { label: "Footwear".to_owned(), path, score: 0.97 };
+        let parent = shown(Accepted::Parent(footwear.clone()));
+        assert!(
+            parent.ends_with(
+                "  accepted at 95 %: Footwear (0.9700); nothing below it is sure enough\n"
+            )
+        );
+        assert!(shown(Accepted::Leaf(footwear)).ends_with("  accepted at 95 %: Footwear\n"));
+        assert!(shown(Accepted::None).ends_with("  not sure at 95 %: a human has to look\n"));
     }
 
     #[test]

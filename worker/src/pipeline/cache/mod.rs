@@ -132,7 +132,7 @@ fn answered(fetched: Fetched, answer: &Answer, model: &LoadedModel) -> Box<Ended
         Err(ended) => return ended,
     };
     work.trace.set("aisle.cached", true);
-    let ranking = model.postprocessor().name(&answer.order, work.options.top_k);
+    let ranking = model.postprocessor().answer(&answer.order, (&work.options).into());
     let timings = StageTimings { fetch_ms, ..StageTimings::default() };
     let mut answer = model.classification(ranking, 0, answer.image.clone(), timings);
     answer.cached = true;

@@ -54,7 +54,7 @@ impl Rig {
             weight: 1,
             model: model(),
             priority: Priority::Normal,
-            options: JobOptions { top_k: 1, cache: true },
+            options: JobOptions { top_k: 1, cache: true, accept_precision: None },
             metadata: serde_json::Map::new(),
             max_attempts: 1,
             retention: Duration::from_secs(3600),

@@ -15,6 +15,7 @@ fn answer() -> ItemOutcome {
             score: 0.75,
         }],
         levels: Vec::new(),
+        decision: None,
         model: model(),
         model_version: "sha256:0".to_owned(),
         provider: "cpu".to_owned(),

@@ -77,7 +77,7 @@ fn job() -> NewJob {
         weight: 1,
         model: model(),
         priority: Priority::Normal,
-        options: JobOptions { top_k: 5, cache: true },
+        options: JobOptions { top_k: 5, cache: true, accept_precision: None },
         metadata: serde_json::Map::new(),
         max_attempts: 3,
         retention: RETENTION,

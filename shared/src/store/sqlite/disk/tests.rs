@@ -80,7 +80,7 @@ fn new_job() -> NewJob {
         weight: 1,
         model: "shoes".parse().unwrap(),
         priority: Priority::Normal,
-        options: JobOptions { top_k: 5, cache: true },
+        options: JobOptions { top_k: 5, cache: true, accept_precision: None },
         metadata: serde_json::Map::new(),
         max_attempts: 3,
         retention: Duration::from_secs(3600),

@@ -45,7 +45,7 @@ fn new_job() -> NewJob {
         weight: 1,
         model: model(),
         priority: Priority::Normal,
-        options: JobOptions { top_k: 5, cache: true },
+        options: JobOptions { top_k: 5, cache: true, accept_precision: None },
         metadata: serde_json::from_str(r#"{"sku":"a\u0000b"}"#).unwrap(),
         max_attempts: 2,
         retention: Duration::from_secs(3600),
@@ -93,6 +93,7 @@ fn card(worker: &WorkerId) -> WorkerCard {
         activation: Activation::Softmax,
         provider: "cpu".to_owned(),
         precision: "fp32".to_owned(),
+        accept: Vec::new(),
     };
     let started_at = Timestamp::now();
     WorkerCard { id: worker.clone(), pid: 1, started_at, models: vec![model] }

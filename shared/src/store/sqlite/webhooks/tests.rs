@@ -32,7 +32,7 @@ async fn submitted(store: &SqliteStore) -> NewJob {
         weight: 1,
         model: "mobilenet".parse().unwrap(),
         priority: Priority::Normal,
-        options: JobOptions { top_k: 5, cache: true },
+        options: JobOptions { top_k: 5, cache: true, accept_precision: None },
         metadata: serde_json::Map::new(),
         max_attempts: 2,
         retention: Duration::from_secs(3600),
