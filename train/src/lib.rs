@@ -14,11 +14,12 @@ pub mod features;
 pub mod head;
 pub mod onnx;
 pub mod report;
+pub mod road;
 pub mod split;
+pub mod tensorboard;
 pub mod watch;
 
 mod error;
-mod road;
 
 pub use error::TrainError;
 pub use features::Machine;

@@ -9,3 +9,5 @@ mod photographs;
 mod serving;
 #[cfg(test)]
 mod shop;
+#[cfg(test)]
+mod tuning;

@@ -4,20 +4,16 @@
 use std::path::Path;
 
 use aisle_worker::decoder::Decoder;
-use aisle_worker::model::ModelFolder;
+use aisle_worker::model::{ModelFolder, Preprocessing};
 use aisle_worker::preprocess::{Framing, Preprocessor};
-use ndarray::{Array2, ArrayView2};
+use ndarray::ArrayView2;
 use serde::Serialize;
 
 use crate::TrainError;
 use crate::dataset::Picture;
 use crate::export::{Golden, GoldenPicture};
-use crate::features::{Backbone, FeatureError, Machine, Network, extract};
-use crate::head::LinearHead;
+use crate::features::{FeatureError, Machine, Network, extract};
 use crate::watch::Nobody;
-
-/// What rounding may explain, for logits of a size of about ten.
-const ALLOWED: f32 = 1e-3;
 
 /// How well serving agrees with training.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -28,32 +24,27 @@ pub struct Agreement {
     pub largest_difference: f32,
 }
 
-/// What training computes of the golden pictures, at every stage.
-pub(super) fn goldens(
-    backbones: &[Backbone],
-    networks: &mut [Network],
-    framing: &Framing,
-    head: &LinearHead,
+/// What training computes of the golden pictures, at every stage; `answer`
+/// gives the logits of a picture's framed pixels.
+///
+/// # Errors
+/// When a picture cannot be made, or has no answer.
+pub fn goldens<E: From<TrainError>>(
+    preprocessing: &Preprocessing,
     machine: &Machine,
-) -> Result<Vec<Golden>, TrainError> {
+    mut answer: impl FnMut(&[u8]) -> Result<Vec<f32>, E>,
+) -> Result<Vec<Golden>, E> {
     let pictures = GoldenPicture::all().map_err(|error| TrainError::Golden(error.to_string()))?;
     let threads = std::num::NonZeroUsize::MIN;
     let decoder = Decoder::start(&machine.decoder, machine.limits.clone(), threads)
-        .map_err(FeatureError::from)?;
-    let first = backbones.first().ok_or(FeatureError::NoBackbone)?;
-    let preprocessor = Preprocessor::new(&first.folder.preprocessing);
+        .map_err(|error| TrainError::from(FeatureError::from(error)))?;
+    let preprocessor = Preprocessor::new(preprocessing);
     let mut goldens = Vec::new();
     for picture in pictures {
         let framed = decoder
-            .frame(&picture.bytes, framing)
+            .frame(&picture.bytes, preprocessor.framing())
             .map_err(|refusal| TrainError::Golden(refusal.to_string()))?;
-        let mut features = Vec::new();
-        for network in &mut *networks {
-            features.extend(network.run(&[&framed.pixels])?.into_iter().flatten());
-        }
-        let row = Array2::from_shape_vec((1, features.len()), features);
-        let row = row.map_err(|error| TrainError::Golden(error.to_string()))?;
-        let logits = head.logits(&row.view()).into_iter().collect();
+        let logits = answer(&framed.pixels)?;
         let tensor = preprocessor.tensor(&framed.pixels);
         goldens.push(Golden { picture, pixels: framed.pixels, tensor, logits });
     }
@@ -67,6 +58,7 @@ pub(super) fn prove(
     goldens: &[Golden],
     pictures: &[Picture],
     logits: &ArrayView2<'_, f32>,
+    allowed: f32,
     machine: &Machine,
 ) -> Result<Agreement, TrainError> {
     let model = ModelFolder::open(folder).map_err(FeatureError::from)?;
@@ -82,8 +74,8 @@ pub(super) fn prove(
     let other = largest(served.rows.iter().copied().zip(logits.iter().copied()));
     let difference = golden.max(other);
     // A difference that is no number is one.
-    if difference.is_nan() || difference > ALLOWED {
-        return Err(TrainError::Disagrees { difference, allowed: ALLOWED });
+    if difference.is_nan() || difference > allowed {
+        return Err(TrainError::Disagrees { difference, allowed });
     }
     let pictures = goldens.len() + served.places.len();
     Ok(Agreement { pictures, largest_difference: difference })

@@ -8,11 +8,14 @@ use crate::head::Known;
 use crate::split::Split;
 
 /// A part's pictures: a row of features and the category of each.
-pub(super) struct Set {
-    /// The places of the pictures among those extracted.
-    pub(super) places: Vec<usize>,
-    pub(super) features: Array2<f32>,
-    pub(super) labels: Vec<usize>,
+#[derive(Debug)]
+pub struct Set {
+    /// The places of the pictures among those that could be read.
+    pub places: Vec<usize>,
+    /// A row of features for each.
+    pub features: Array2<f32>,
+    /// The category of each, by its place.
+    pub labels: Vec<usize>,
 }
 
 impl Set {
