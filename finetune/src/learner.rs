@@ -133,7 +133,8 @@ impl Learner {
         let targets = TensorData::new(batch.targets.clone(), [count, categories]);
         let targets = Tensor::<2>::from_data(targets, &self.device).autodiff();
         let tracked = self.weights.tracked();
-        let (logits, statistics) = logits(&self.upper, input.autodiff(), &tracked, self.mode)?;
+        let (features, statistics) = self.upper.features(input.autodiff(), &tracked, self.mode)?;
+        let logits = head(features, &tracked)?;
         let loss = (log_softmax(logits.clone(), 1) * targets).sum().neg();
         let loss = loss.div_scalar(float(count.max(1)));
         let gradients = loss.backward();
@@ -179,12 +180,23 @@ impl Learner {
         *average = average.clone().mul_scalar(keep) + weight.clone().mul_scalar(1.0 - keep);
     }
 
-    /// The logits of what is shown, by the running average of the weights.
-    pub(crate) fn answers(&self, shown: &[f32], count: usize) -> Result<Vec<f32>, TuneError> {
+    /// The logits of what is shown, by the running average of the weights, and
+    /// the largest sum of the sizes of the products that a logit is made of.
+    pub(crate) fn answers(
+        &self,
+        shown: &[f32],
+        count: usize,
+    ) -> Result<(Vec<f32>, f32), TuneError> {
         let weights = Weights { tensors: self.average.clone(), ..self.weights.clone() };
         let input = self.input(shown, count);
-        let (logits, _) = logits(&self.upper, input, &weights, Mode::Serving)?;
-        values(logits)
+        let (features, _) = self.upper.features(input, &weights, Mode::Serving)?;
+        let sizes = Weights {
+            tensors: weights.tensors.iter().map(|tensor| tensor.clone().abs()).collect(),
+            ..weights.clone()
+        };
+        let sizes = values(head(features.clone().abs(), &sizes)?)?;
+        let largest = sizes.into_iter().fold(0.0, f32::max);
+        Ok((values(head(features, &weights)?)?, largest))
     }
 
     fn input(&self, shown: &[f32], count: usize) -> Tensor<4> {
@@ -209,19 +221,14 @@ impl Learner {
     }
 }
 
-fn logits(
-    upper: &Upper,
-    input: Tensor<4>,
-    weights: &Weights,
-    mode: Mode,
-) -> Result<(Tensor<2>, Vec<(String, Tensor<1>)>), TuneError> {
-    let (features, statistics) = upper.features(input, weights, mode)?;
+/// `features · weightᵀ + bias`.
+fn head(features: Tensor<2>, weights: &Weights) -> Result<Tensor<2>, TuneError> {
     let missing = || TuneError::Tensor("there is no head".to_owned());
     let (weight, dims) = weights.get(HEAD_WEIGHT).ok_or_else(missing)?;
     let (bias, _) = weights.get(HEAD_BIAS).ok_or_else(missing)?;
     let [categories, width]: [usize; 2] = dims.try_into().map_err(|_| missing())?;
     let weight: Tensor<2> = weight.clone().reshape([categories, width]);
-    Ok((features.matmul(weight.transpose()) + bias.clone().unsqueeze::<2>(), statistics))
+    Ok(features.matmul(weight.transpose()) + bias.clone().unsqueeze::<2>())
 }
 
 /// How many layers stand above each weight, the head among them.

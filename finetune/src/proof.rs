@@ -8,8 +8,26 @@ use crate::source::Source;
 /// Pictures that burn computes at once.
 const CHUNK: usize = 8;
 
-/// What rounding may explain in a logit of up to ten.
+/// What rounding may explain in a logit whose products are of a size of ten
+/// together.
 const ALLOWED: f32 = 1e-4;
+
+/// What burn computes of some pictures.
+#[derive(Debug, Clone)]
+pub(crate) struct Computed {
+    /// The logits of each, one after the other.
+    pub(crate) logits: Vec<f32>,
+    /// The largest sum of the sizes of the products that a logit is made of:
+    /// what rounding goes by, however small the logit is that is left of them.
+    pub(crate) size: f32,
+}
+
+impl Computed {
+    /// The difference of a logit that rounding may explain.
+    pub(crate) fn allowed(&self) -> f32 {
+        ALLOWED * (self.size / 10.0).max(1.0)
+    }
+}
 
 /// The logits of pixels framed as in serving, by burn; with `mirror` their mean
 /// over a picture and its mirror image, `width` pixels wide.
@@ -18,7 +36,7 @@ pub(crate) fn logits(
     source: &mut Source,
     pixels: &[Vec<u8>],
     mirror: bool,
-) -> Result<Vec<f32>, TuneError> {
+) -> Result<Computed, TuneError> {
     let plain = one_view(learner, source, pixels)?;
     if !mirror {
         return Ok(plain);
@@ -27,31 +45,28 @@ pub(crate) fn logits(
     let mirrored: Vec<Vec<u8>> =
         pixels.iter().map(|pixels| mirrored(pixels, width as usize)).collect();
     let mirrored = one_view(learner, source, &mirrored)?;
-    Ok(plain.into_iter().zip(mirrored).map(|(one, other)| f32::midpoint(one, other)).collect())
-}
-
-/// The difference of logits that rounding may explain: single precision has
-/// seven digits, whatever the size.
-pub(crate) fn allowed(logits: &[f32]) -> f32 {
-    let largest = logits.iter().fold(0.0_f32, |most, logit| most.max(logit.abs()));
-    ALLOWED * (largest / 10.0).max(1.0)
+    let both = plain.logits.into_iter().zip(mirrored.logits);
+    let logits = both.map(|(one, other)| f32::midpoint(one, other)).collect();
+    Ok(Computed { logits, size: plain.size.max(mirrored.size) })
 }
 
 fn one_view(
     learner: &Learner,
     source: &mut Source,
     pixels: &[Vec<u8>],
-) -> Result<Vec<f32>, TuneError> {
-    let mut logits = Vec::new();
+) -> Result<Computed, TuneError> {
+    let mut computed = Computed { logits: Vec::new(), size: 0.0 };
     for chunk in pixels.chunks(CHUNK) {
         let refs: Vec<&[u8]> = chunk.iter().map(Vec::as_slice).collect();
         let shown = match &mut source.lower {
             Some(lower) => lower.run(&refs)?,
             None => refs.iter().map(|pixels| source.preprocessor.tensor(pixels)).collect(),
         };
-        logits.extend(learner.answers(&shown.concat(), chunk.len())?);
+        let (logits, size) = learner.answers(&shown.concat(), chunk.len())?;
+        computed.logits.extend(logits);
+        computed.size = computed.size.max(size);
     }
-    Ok(logits)
+    Ok(computed)
 }
 
 /// Rows of packed RGB, each from its end.

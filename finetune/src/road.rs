@@ -117,10 +117,12 @@ fn learn(
     let proving: Vec<Vec<u8>> = proving.collect::<Result<_, _>>()?;
     let Training { learner, mut source, done, .. } = training;
     let computed = proof::logits(&learner, &mut source, &proving, train.mirror)?;
-    let allowed = proof::allowed(&computed);
-    let proving = matrix(count, computed)?;
+    let mut allowed = computed.allowed();
+    let proving = matrix(count, computed.logits)?;
     let goldens = goldens(&backbone.folder.preprocessing, &train.machine, |pixels| {
-        proof::logits(&learner, &mut source, &[pixels.to_vec()], train.mirror)
+        let computed = proof::logits(&learner, &mut source, &[pixels.to_vec()], train.mirror)?;
+        allowed = allowed.max(computed.allowed());
+        Ok::<_, TuneError>(computed.logits)
     })?;
     let tuning = Tuning {
         rules: settings.rules.clone(),
