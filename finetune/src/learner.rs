@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use aisle_train::onnx::{Cut, Program};
+use aisle_train::onnx::{Cut, Program, Step};
 use aisle_train::road::tuning::Rules;
 use burn::optim::{AdamW, AdamWConfig, AdamWState, Optimizer as _};
 use burn::tensor::activation::log_softmax;
@@ -235,7 +235,7 @@ fn head(features: Tensor<2>, weights: &Weights) -> Result<Tensor<2>, TuneError> 
 fn depths<'a>(program: &'a Program, cut: &Cut) -> HashMap<&'a str, usize> {
     let steps = program.steps.iter().skip(cut.first);
     let layers: Vec<&[String]> = steps
-        .map(|step| step.learnable())
+        .map(Step::learnable)
         .filter(|names| names.iter().any(|name| cut.learning.contains(name)))
         .collect();
     let named = layers.into_iter().rev().enumerate();

@@ -136,7 +136,7 @@ fn tensorboard_itself_reads_how_learning_went() {
     assert_eq!(top_1.len(), 3, "{read:#}");
     for (epoch, point) in epochs.iter().zip(top_1) {
         assert_eq!(point[0], epoch["epoch"]);
-        let [written, told] = [&point[1], &epoch["top_1"]].map(|value| value.as_f64());
+        let [written, told] = [&point[1], &epoch["top_1"]].map(Value::as_f64);
         assert!((written.expect("a number") - told.expect("a number")).abs() < 1e-6);
     }
     for tag in ["loss/train", "learning rate", "top-1/train", "log loss/validation"] {

@@ -47,9 +47,9 @@ pub fn compact(size: u32, random: &mut dyn FnMut() -> f32) -> Vec<u8> {
             channels = width;
         }
     }
-    let pooled = writer.node("GlobalAveragePool", &[&value], Vec::new());
+    let pooled = writer.node("GlobalAveragePool", &[&value], &[]);
     let flat = Attribute::number("axis", 1);
-    writer.named("Flatten", &[&pooled], FEATURES, vec![flat]);
+    writer.named("Flatten", &[&pooled], FEATURES, &[flat]);
     let mut graph = writer.graph;
     graph.output.push(ValueInfo::floats(FEATURES, free(), &[channels]));
     let model = Model {
@@ -78,7 +78,7 @@ impl Writer<'_> {
             let fitted = self.conv(input, [from, to], 1, stride);
             self.norm(&fitted, to, 1.0)
         };
-        let sum = self.node("Add", &[&second, &past], Vec::new());
+        let sum = self.node("Add", &[&second, &past], &[]);
         self.relu(&sum)
     }
 
@@ -95,8 +95,8 @@ impl Writer<'_> {
             kind: Attribute::INTS,
             ..Attribute::default()
         };
-        let attributes = vec![numbers("pads", &[pad; 4]), numbers("strides", &[stride; 2])];
-        self.node("Conv", &[input, &weight], attributes)
+        let attributes = [numbers("pads", &[pad; 4]), numbers("strides", &[stride; 2])];
+        self.node("Conv", &[input, &weight], &attributes)
     }
 
     fn norm(&mut self, input: &str, channels: usize, scale: f32) -> String {
@@ -111,11 +111,11 @@ impl Writer<'_> {
             ..Attribute::default()
         };
         let inputs = [input, &scale, &shift, &mean, &variance];
-        self.node("BatchNormalization", &inputs, vec![epsilon])
+        self.node("BatchNormalization", &inputs, &[epsilon])
     }
 
     fn relu(&mut self, input: &str) -> String {
-        self.node("Relu", &[input], Vec::new())
+        self.node("Relu", &[input], &[])
     }
 
     /// Adds a weight under a name of its own.
@@ -125,13 +125,13 @@ impl Writer<'_> {
         name
     }
 
-    fn node(&mut self, operator: &str, inputs: &[&str], attributes: Vec<Attribute>) -> String {
+    fn node(&mut self, operator: &str, inputs: &[&str], attributes: &[Attribute]) -> String {
         let output = format!("{}/{operator}", self.made);
         self.named(operator, inputs, &output, attributes);
         output
     }
 
-    fn named(&mut self, operator: &str, inputs: &[&str], output: &str, attributes: Vec<Attribute>) {
+    fn named(&mut self, operator: &str, inputs: &[&str], output: &str, attributes: &[Attribute]) {
         self.made += 1;
         self.graph.node.push(Node {
             name: format!("{output}/node"),

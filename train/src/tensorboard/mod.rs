@@ -44,7 +44,7 @@ impl Board {
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(file) => {
                     let mut board = Self { path, file: BufWriter::new(file) };
-                    board.write(Event { file_version: Some(VERSION.to_owned()), ..event(0) })?;
+                    board.write(&Event { file_version: Some(VERSION.to_owned()), ..event(0) })?;
                     board.flush()?;
                     return Ok(board);
                 }
@@ -97,10 +97,10 @@ impl Board {
     }
 
     fn summary(&mut self, step: usize, value: Value) -> io::Result<()> {
-        self.write(Event { summary: Some(Summary { value: vec![value] }), ..event(step) })
+        self.write(&Event { summary: Some(Summary { value: vec![value] }), ..event(step) })
     }
 
-    fn write(&mut self, event: Event) -> io::Result<()> {
+    fn write(&mut self, event: &Event) -> io::Result<()> {
         self.file.write_all(&record::record(&event.encode_to_vec()))
     }
 }
