@@ -17,7 +17,7 @@ WORKDIR /build
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
-    cargo build --release --locked --package aisle-cli \
+    cargo build --release --locked --package aisle-cli --features fine-tune \
     && cp target/release/aisle /usr/local/bin/aisle \
     && mkdir -p /data
 

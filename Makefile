@@ -28,10 +28,15 @@ run: setup ## Build and serve on AISLE_LISTEN (127.0.0.1:8080) the models in AIS
 	@cargo build --release --locked --package aisle-cli
 	@exec "$${CARGO_TARGET_DIR:-target}/release/aisle" serve
 
+.PHONY: trainer
+trainer: setup ## Build a program that can also learn in networks themselves: aisle train --fine-tune
+	@cargo build --release --locked --package aisle-cli --features fine-tune
+
 .PHONY: check
 check: ## Formatting, lints and documentation, warnings denied
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --package aisle-cli --all-targets --features fine-tune --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet
 
 .PHONY: test
@@ -39,7 +44,7 @@ test: setup-tests check ## Set up, check and run every test
 	@if command -v cargo-deny >/dev/null; then \
 		cargo deny --config .deny.toml --locked check --hide-inclusion-graph bans licenses sources; \
 	fi
-	cargo test --workspace --locked --no-fail-fast
+	cargo test --workspace --features aisle-cli/fine-tune --locked --no-fail-fast
 
 .PHONY: deny
 deny: ## Licences, advisories, bans and sources of the dependencies

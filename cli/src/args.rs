@@ -1,5 +1,6 @@
 //! The command line.
 
+mod deep;
 mod train;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use jiff::{Span, SpanRelativeTo};
 
 use crate::settings::SettingsArgs;
 
+pub(crate) use deep::DeepArgs;
 pub(crate) use train::{EvaluateArgs, TrainArgs, VerifyArgs};
 
 /// Tells which category a product photograph belongs to.

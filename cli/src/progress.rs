@@ -8,6 +8,8 @@ use std::time::Duration;
 use aisle_train::watch::Watcher;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::output;
+
 /// A bar on standard error, where someone looks at it.
 #[derive(Debug)]
 pub(crate) struct Bars {
@@ -43,5 +45,15 @@ impl Watcher for Bars {
 
     fn end(&self) {
         self.with(|now| now.finish_and_clear());
+    }
+
+    fn tell(&self, line: &str) {
+        // Past the bar; where nobody looks, whoever reads it later. Nothing
+        // depends on it, so a closed standard error is no fault.
+        self.with(|now| {
+            now.suspend(|| {
+                let _ = output::remark(line);
+            });
+        });
     }
 }

@@ -14,26 +14,29 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// A crate, and the crates of the workspace that it may use.
-const MAY_USE: [(&str, &[&str]); 7] = [
+const MAY_USE: [(&str, &[&str]); 8] = [
     ("shared", &[]),
     ("api", &["shared"]),
     ("worker", &["shared"]),
     ("train", &["shared", "worker"]),
+    ("finetune", &["shared", "train", "worker"]),
     ("openapi", &["api"]),
-    ("cli", &["api", "openapi", "shared", "train", "worker"]),
+    ("cli", &["api", "finetune", "openapi", "shared", "train", "worker"]),
     ("tests", &["api", "cli", "openapi", "shared", "train", "worker"]),
 ];
 
 /// Foreign crates by the start of their name, and the only crates of the
 /// workspace that may use them.
-const ONLY_IN: [(&str, &[&str]); 16] = [
+const ONLY_IN: [(&str, &[&str]); 18] = [
     ("actix", &["api", "cli", "tests"]),
     ("utoipa", &["api", "openapi"]),
     ("ort", &["worker"]),
-    ("ndarray", &["train"]),
+    ("burn", &["finetune"]),
+    ("safetensors", &["finetune"]),
+    ("ndarray", &["finetune", "train"]),
     ("argmin", &["train"]),
     ("csv", &["train"]),
-    ("rayon", &["train"]),
+    ("rayon", &["finetune", "train"]),
     ("tar", &["train"]),
     ("landlock", &["worker"]),
     ("seccompiler", &["worker"]),

@@ -17,13 +17,14 @@ pub mod head;
 pub mod onnx;
 pub mod page;
 pub mod report;
+pub mod road;
 pub mod robustness;
 pub mod split;
+pub mod tensorboard;
 pub mod verify;
 pub mod watch;
 
 mod error;
-mod road;
 
 pub use error::TrainError;
 pub use features::Machine;

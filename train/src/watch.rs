@@ -8,6 +8,8 @@ pub trait Watcher: Sync {
     fn advance(&self, steps: usize);
     /// The stage is done.
     fn end(&self);
+    /// Something is worth a line that stays.
+    fn tell(&self, line: &str);
 }
 
 /// Is told and says nothing.
@@ -18,4 +20,5 @@ impl Watcher for Nobody {
     fn begin(&self, _: &str, _: usize) {}
     fn advance(&self, _: usize) {}
     fn end(&self) {}
+    fn tell(&self, _: &str) {}
 }

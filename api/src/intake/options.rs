@@ -65,7 +65,7 @@ pub(crate) struct SubmitQuery {
     /// The share of right answers at which each result's `decision` says
     /// whether a human has to look: one that `GET /v1/models` lists for the
     /// model. Without it the model's lowest.
-    #[param(exclusive_minimum = 0, maximum = 1, example = 0.95, nullable = false)]
+    #[param(exclusive_minimum = 0, maximum = 1, nullable = false)]
     accept_precision: Option<f64>,
     /// Where to post when the job has ended: https, at a public address.
     #[param(format = Uri, max_length = 2_048, nullable = false)]

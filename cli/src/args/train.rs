@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use aisle_train::dataset::Part;
 use clap::{Args, ValueEnum};
 
+use super::DeepArgs;
 use crate::settings::{Given, GivenParser, Layer, SettingsArgs};
 
 /// What to learn from, and what to make of it.
@@ -20,7 +21,7 @@ pub(crate) struct TrainArgs {
 
     /// Model folder whose network is learned from. May be given more than
     /// once: what all of them see is put together.
-    #[arg(long, required = true, value_name = "FOLDER")]
+    #[arg(long, required_unless_present = "from_scratch", value_name = "FOLDER")]
     pub(crate) backbone: Vec<PathBuf>,
 
     /// See the whole shorter side of each photograph, here and when the model
@@ -70,6 +71,9 @@ pub(crate) struct TrainArgs {
     /// Print the report as JSON.
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) deep: DeepArgs,
 
     #[command(flatten)]
     pub(crate) machine: MachineArgs,

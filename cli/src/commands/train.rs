@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use aisle_shared::image_probe::ImageLimits;
-use aisle_train::{Machine, TrainSettings, head, split};
+use aisle_train::road::tuning::Rules;
+use aisle_train::{Machine, TrainSettings, Trained, head, split};
 use aisle_worker::{Plan, Precision, Provider, ProviderChoice, SessionSettings};
 
-use crate::args::TrainArgs;
+use crate::args::{DeepArgs, TrainArgs};
 use crate::output;
 use crate::progress::Bars;
 use crate::settings::Settings;
@@ -24,27 +25,58 @@ pub(crate) fn run(args: TrainArgs) -> anyhow::Result<()> {
     // must compute the same.
     machine.plan.precision = Precision::Fp32;
     let cache = (!args.no_cache).then(|| args.cache.clone().unwrap_or_else(beside));
-    let trained = aisle_train::train(
-        &TrainSettings {
-            source: args.data.source(),
-            backbones: args.backbone,
-            out: args.out,
-            wide: args.wide,
-            mirror: args.mirror,
-            replace: args.replace,
-            split: split::Rules {
-                seed: args.seed,
-                validation: args.validation,
-                test: args.test,
-                minimum: args.min_count,
-            },
-            head: head::Rules { balance: args.balance },
-            machine: Machine { cache, ..machine },
+    let rules = args.deep.rules(args.seed, args.balance);
+    let train = TrainSettings {
+        source: args.data.source(),
+        backbones: args.backbone,
+        out: args.out,
+        wide: args.wide,
+        mirror: args.mirror,
+        replace: args.replace,
+        split: split::Rules {
+            seed: args.seed,
+            validation: args.validation,
+            test: args.test,
+            minimum: args.min_count,
         },
-        &Bars::new(),
-    )?;
+        head: head::Rules { balance: args.balance },
+        machine: Machine { cache, ..machine },
+    };
+    let trained = if args.deep.is_wanted() {
+        tune(train, rules, args.deep)?
+    } else {
+        aisle_train::train(&train, &Bars::new())?
+    };
     let text = if args.json { serde_json::to_string_pretty(&trained)? } else { trained.text() };
     Ok(output::answer(&text)?)
+}
+
+/// Learns in the network itself.
+#[cfg(feature = "fine-tune")]
+fn tune(train: TrainSettings, rules: Rules, args: DeepArgs) -> anyhow::Result<Trained> {
+    use aisle_finetune::{Compact, Place, TuneSettings};
+
+    /// Pixels of a side where none are asked for.
+    const SIZE: u32 = 96;
+    let size = args.size.unwrap_or(SIZE);
+    let settings = TuneSettings {
+        train,
+        rules,
+        from_scratch: args.from_scratch.then_some(Compact { size }),
+        restart: args.restart,
+        log: args.tensorboard,
+        place: if args.gpu { Place::Gpu } else { Place::Cpu },
+    };
+    Ok(aisle_finetune::tune(&settings, &Bars::new())?)
+}
+
+/// Says how to get a program that learns in the network itself.
+#[cfg(not(feature = "fine-tune"))]
+fn tune(_: TrainSettings, _: Rules, _: DeepArgs) -> anyhow::Result<Trained> {
+    anyhow::bail!(
+        "this program was built without learning in the network itself: `make trainer` builds \
+         one with it, and the published images have it"
+    )
 }
 
 impl Settings {

@@ -12,4 +12,6 @@ mod serving;
 #[cfg(test)]
 mod shop;
 #[cfg(test)]
+mod tuning;
+#[cfg(test)]
 mod verify;

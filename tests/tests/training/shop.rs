@@ -67,16 +67,22 @@ impl Shop {
 
     /// `aisle train` of the shop's data on these networks.
     pub(crate) fn train(&self, networks: &[&Path], arguments: &[&str]) -> Output {
+        run(&mut self.command(networks, arguments))
+    }
+
+    /// The same, not run yet.
+    pub(crate) fn command(&self, networks: &[&Path], arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.arg("train").arg("--data").arg(self.path("data"));
         command.arg("--out").arg(self.path("models/fruit"));
         for network in networks {
             command.arg("--backbone").arg(network);
         }
-        run(command.args(arguments))
+        command.args(arguments).current_dir(repository());
+        command
     }
 
-    /// The same on the tiny network, which must go well: the report.
+    /// `aisle train` on the tiny network, which must go well: the report.
     pub(crate) fn trained(&self, arguments: &[&str]) -> Value {
         let arguments = [&["--json"], arguments].concat();
         json(&self.train(&[&self.path("networks/tiny")], &arguments))

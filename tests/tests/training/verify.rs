@@ -102,7 +102,7 @@ fn what_was_trained_is_verified_and_whatever_is_broken_is_found_where_it_is() {
                 "swapped",
                 config(|it| {
                     it["id2label"] =
-                        json!({"0": "Drink > Water", "1": "Fruit > Tomato", "2": "Fruit > Lime"})
+                        json!({"0": "Drink > Water", "1": "Fruit > Tomato", "2": "Fruit > Lime"});
                 }),
             ),
             vec!["answers"],
@@ -132,7 +132,7 @@ fn what_was_trained_is_verified_and_whatever_is_broken_is_found_where_it_is() {
         (
             "temperature",
             copied(&shop, "temperature", |folder| {
-                edit(&folder.join("aisle.json"), |it| it["temperature"] = 9.5.into())
+                edit(&folder.join("aisle.json"), |it| it["temperature"] = 9.5.into());
             }),
             vec!["answers"],
         ),

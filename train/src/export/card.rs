@@ -7,12 +7,19 @@ use crate::road::Trained;
 /// `README.md` of a model folder, with the metadata that Hugging Face reads.
 #[must_use]
 pub fn card(trained: &Trained) -> String {
-    let Trained { model, data, backbones, head, split, .. } = trained;
+    let Trained { model, data, backbones, split, .. } = trained;
     let [train, validation, test] = Part::ALL.map(|part| data.count(part));
     let below: Vec<String> = (backbones.iter())
         .map(|below| format!("- `{}` ({} features, {})", below.name, below.features, below.version))
         .collect();
-    let below = below.join("\n");
+    // A network that began with random weights owes nothing to another.
+    let below = match &trained.tuning {
+        Some(tuning) if tuning.from_scratch => String::new(),
+        Some(_) | None => format!(
+            "## Networks below\n\n{}\n\nTheir licences hold for this model too.\n\n",
+            below.join("\n")
+        ),
+    };
     let categories: Vec<String> =
         data.categories.keys().map(|category| format!("- {category}")).collect();
     let categories = categories.join("\n");
@@ -32,17 +39,15 @@ pub fn card(trained: &Trained) -> String {
     format!(
         "---\npipeline_tag: image-classification\nlibrary_name: onnx\ntags:\n- aisle\n---\n\n\
          # {model}\n\n\
-         Tells product photographs apart. Made by {made_by}: a linear head, learned by logistic \
-         regression on the features of networks that were left as they are.\n\n\
+         Tells product photographs apart. Made by {made_by}: {way}.\n\n\
          ## Figures\n\n{figures}\n\
          All figures, with the confusion matrix, stand in `report.json`.\n\n\
          ## Data\n\n\
          {train} pictures to learn from, {validation} to choose settings on, {test} to test on; \
          `split.csv` names each. Split with seed {seed}.\n\n\
-         ## Networks below\n\n{below}\n\n\
-         Their licences hold for this model too.\n\n\
+         {below}\
          ## Settings\n\n\
-         Regularisation {lambda}, balance of categories {balance}, temperature {temperature:.4}.\n\n\
+         {settings}, temperature {temperature:.4}.\n\n\
          ## Limits\n\n\
          It knows the categories below and nothing else: a picture of something else is given \
          the nearest of them. Pictures of another kind than those it learned from are answered \
@@ -50,10 +55,49 @@ pub fn card(trained: &Trained) -> String {
          ## Categories\n\n{categories}\n",
         made_by = trained.made_by,
         seed = split.seed,
-        lambda = head.lambda,
-        balance = head.rules.balance,
+        way = way(trained),
+        settings = settings(trained),
         temperature = trained.validation.calibration.temperature,
     )
+}
+
+/// How the model was made, in words.
+fn way(trained: &Trained) -> String {
+    match &trained.tuning {
+        None => "a linear head, learned by logistic regression on the features of networks that \
+                 were left as they are"
+            .to_owned(),
+        Some(tuning) if tuning.from_scratch => format!(
+            "a compact network, learned from random weights in {} epochs",
+            tuning.epochs_done.len().saturating_sub(1)
+        ),
+        Some(tuning) => {
+            let layers = match tuning.rules.layers {
+                Some(layers) => format!("the last {} layers", layers.min(tuning.layers_of_network)),
+                None => "all layers".to_owned(),
+            };
+            format!("a network of which the head and {layers} were learned on from where they were")
+        }
+    }
+}
+
+fn settings(trained: &Trained) -> String {
+    let head = trained.head.as_ref().map(|head| {
+        format!("Regularisation {}, balance of categories {}", head.lambda, head.rules.balance)
+    });
+    let tuning = trained.tuning.as_ref().map(|tuning| {
+        let rules = &tuning.rules;
+        format!(
+            "Best of {} epochs: {}; learning rate {}, {} pictures in a step, seed {}",
+            tuning.epochs_done.len().saturating_sub(1),
+            tuning.best,
+            rules.learning_rate,
+            rules.batch,
+            rules.seed
+        )
+    });
+    let all: Vec<String> = head.into_iter().chain(tuning).collect();
+    all.join(". ")
 }
 
 fn table(judgement: &Judgement) -> String {

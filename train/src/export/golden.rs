@@ -14,7 +14,7 @@ use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use serde::{Deserialize, Serialize};
 
 /// A picture that is made here.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct GoldenPicture {
     /// Its file's name.
     pub name: String,
@@ -23,7 +23,7 @@ pub struct GoldenPicture {
 }
 
 /// A picture with what training computed of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Golden {
     /// The picture.
     pub picture: GoldenPicture,
@@ -35,6 +35,9 @@ pub struct Golden {
     pub logits: Vec<f32>,
     /// The best labels with their scores; none where they were not written.
     pub answers: Vec<(String, f32)>,
+    /// What rounding may explain in a logit, where training knows: many large
+    /// products can leave a small one.
+    pub rounding: f64,
 }
 
 /// Why there are no goldens to read.
@@ -56,6 +59,8 @@ struct Entry {
     logits: [usize; 1],
     #[serde(default)]
     answers: Vec<(String, f32)>,
+    #[serde(default)]
+    rounding: f64,
 }
 
 impl GoldenPicture {
@@ -96,7 +101,7 @@ pub(super) fn write(
     std::fs::create_dir_all(folder)?;
     let mut index = Vec::new();
     let [high, wide] = [height, width].map(|side| side as usize);
-    for Golden { picture, pixels, tensor, logits, answers } in goldens {
+    for Golden { picture, pixels, tensor, logits, answers, rounding } in goldens {
         let name = &picture.name;
         std::fs::write(folder.join(name), &picture.bytes)?;
         std::fs::write(folder.join(format!("{name}.pixels")), pixels)?;
@@ -108,6 +113,7 @@ pub(super) fn write(
             tensor: [3, high, wide],
             logits: [logits.len()],
             answers: answers.clone(),
+            rounding: *rounding,
         });
     }
     let index = serde_json::to_string_pretty(&index).map_err(std::io::Error::other)?;
@@ -131,7 +137,7 @@ pub fn read_goldens(folder: &Path) -> Result<Option<Vec<Golden>>, GoldenError> {
         return Err(fault(&index, "names no picture".to_owned()));
     }
     let read = |entry: Entry| {
-        let Entry { picture: name, pixels, tensor, logits, answers } = entry;
+        let Entry { picture: name, pixels, tensor, logits, answers, rounding } = entry;
         // A name of the folder's maker leads nowhere else.
         if Path::new(&name).file_name() != Some(name.as_ref()) {
             return Err(fault(&index, format!("{name:?} is no name of a picture here")));
@@ -155,6 +161,7 @@ pub fn read_goldens(folder: &Path) -> Result<Option<Vec<Golden>>, GoldenError> {
             tensor: values(&file(".tensor", Some(size(&tensor, 4)))?),
             logits: values(&file(".logits", Some(size(&logits, 4)))?),
             answers,
+            rounding,
             picture: GoldenPicture { bytes: file("", None)?, name: name.clone() },
         })
     };

@@ -70,6 +70,25 @@ impl Network {
         Ok(Self::new(extractor, &folder.preprocessing, Cache::in_memory()))
     }
 
+    /// A graph that is in memory and sees pixels as a model folder's network
+    /// does: its values are those of one of its outputs.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn of_graph(
+        like: &ModelFolder,
+        graph: &[u8],
+        output: &str,
+        machine: &Machine,
+    ) -> Result<Self, FeatureError> {
+        let ModelFolder { name, preprocessing, .. } = like;
+        let size = [preprocessing.output.height, preprocessing.output.width];
+        let part = Part { model: name, graph, output, size };
+        let extractor =
+            Extractor::of_part(&machine.library, part, &machine.plan, &machine.session)?;
+        Ok(Self::new(extractor, preprocessing, Cache::in_memory()))
+    }
+
     fn new(extractor: Extractor, steps: &Preprocessing, cache: Cache) -> Self {
         Self { extractor, preprocessor: Preprocessor::new(steps), cache, mirrored: false }
     }

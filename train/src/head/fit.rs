@@ -116,7 +116,7 @@ pub fn fit(
         search(&objective, start)?;
         let found = objective.best_so_far().ok_or_else(|| FitError("no number came out".into()))?;
         let head = standard.fold(&objective.head(&found));
-        let step = judge(&head, choose, lambda);
+        let step = judge_head(&head, choose, lambda);
         tried.push(step);
         at = Some(found);
         watcher.advance(1);
@@ -156,18 +156,22 @@ fn search(objective: &Objective<'_>, start: Vec<f64>) -> Result<(), FitError> {
     }
 }
 
+fn judge_head(head: &LinearHead, choose: Known<'_>, lambda: f64) -> Step {
+    let (log_loss, top_1) = judge(&head.logits(&choose.features).view(), choose.labels);
+    Step { lambda, log_loss, top_1 }
+}
+
+/// The mean log loss of logits at its best temperature, and the share of rows
+/// whose largest logit is that of their label.
+#[must_use]
 #[expect(clippy::cast_precision_loss, reason = "counts of pictures are far below 2^52")]
-fn judge(head: &LinearHead, choose: Known<'_>, lambda: f64) -> Step {
-    let logits = head.logits(&choose.features);
-    let temperature = temperature(&logits.view(), choose.labels);
+pub fn judge(logits: &ArrayView2<'_, f32>, labels: &[usize]) -> (f64, f64) {
+    let temperature = temperature(logits, labels);
     let best = logits.rows().into_iter().map(|row| {
         let by_logit = row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
         by_logit.map(|(place, _)| place)
     });
-    let right = best.zip(choose.labels).filter(|(best, label)| *best == Some(**label)).count();
-    Step {
-        lambda,
-        log_loss: log_loss(&logits.view(), choose.labels, temperature),
-        top_1: right as f64 / choose.labels.len().max(1) as f64,
-    }
+    let right = best.zip(labels).filter(|(best, label)| *best == Some(**label)).count();
+    let log_loss = log_loss(logits, labels, temperature);
+    (log_loss, right as f64 / labels.len().max(1) as f64)
 }

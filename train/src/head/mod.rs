@@ -9,10 +9,11 @@ mod standard;
 mod temperature;
 mod weights;
 
-pub use fit::{Fit, FitError, Known, Rules, Step, fit};
+pub use fit::{Fit, FitError, Known, Rules, Step, fit, judge};
 pub use linear::LinearHead;
 pub use softmax::{log_loss, scores};
 pub use temperature::temperature;
+pub use weights::weights;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,8 @@
 /// category.
 #[expect(clippy::cast_precision_loss, reason = "counts of pictures are far below 2^52")]
 #[expect(clippy::cast_possible_truncation, reason = "the objective is of single precision")]
-pub(super) fn weights(labels: &[usize], balance: f64) -> Vec<f32> {
+#[must_use]
+pub fn weights(labels: &[usize], balance: f64) -> Vec<f32> {
     let categories = labels.iter().max().map_or(0, |most| most + 1);
     let mut counts = vec![0_usize; categories];
     for label in labels {

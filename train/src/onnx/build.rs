@@ -174,8 +174,8 @@ fn node(operator: &str, inputs: &[&str], output: &str) -> Node {
 
 fn with_number(operator: &str, inputs: &[&str], output: &str, number: (&str, i64)) -> Node {
     let (name, value) = number;
-    let attribute = Attribute { name: name.to_owned(), i: Some(value), kind: Attribute::INT };
-    Node { attribute: vec![attribute.encode_to_vec()], ..node(operator, inputs, output) }
+    let attribute = Attribute::number(name, value).encode_to_vec();
+    Node { attribute: vec![attribute], ..node(operator, inputs, output) }
 }
 
 /// Every domain once, in the version that all agree on.

@@ -21,6 +21,21 @@ pub enum OnnxError {
     /// The graph has something that cannot be carried over.
     #[error("the network cannot be joined with a new head: {0} is not supported")]
     Unsupported(String),
+    /// The network computes by what cannot be learned through.
+    #[error(
+        "the network cannot be learned through: it uses {0:?}. What can be: Conv, Gemm, MatMul by \
+         a weight, BatchNormalization, Relu, Clip, Add, Mul, Concat of channels, MaxPool, \
+         AveragePool, GlobalAveragePool, Flatten, and what only flattens or passes on"
+    )]
+    Unlearnable(Vec<String>),
+    /// Weights do not fit the network.
+    #[error("the network has no weight {name} of {values} values")]
+    Weight {
+        /// Its name.
+        name: String,
+        /// How many values were given.
+        values: usize,
+    },
     /// Two networks are written in different versions of the operators.
     #[error(
         "the networks use version {first} and {other} of the operators of {domain:?}: export them with the same version"

@@ -67,22 +67,39 @@ pub(super) struct Node {
     pub(super) overload: String,
 }
 
-/// `AttributeProto` of whole numbers.
+/// `AttributeProto`, without graphs.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Attribute {
     #[prost(string, tag = "1")]
     pub(super) name: String,
+    #[prost(float, optional, tag = "2")]
+    pub(super) f: Option<f32>,
     #[prost(int64, optional, tag = "3")]
     pub(super) i: Option<i64>,
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub(super) s: Option<Vec<u8>>,
+    #[prost(message, optional, tag = "5")]
+    pub(super) t: Option<Tensor>,
+    #[prost(int64, repeated, packed = "false", tag = "8")]
+    pub(super) ints: Vec<i64>,
     #[prost(int32, tag = "20")]
     pub(super) kind: i32,
 }
 
 impl Attribute {
+    /// `AttributeType.FLOAT`.
+    pub(super) const FLOAT: i32 = 1;
     /// `AttributeType.INT`.
     pub(super) const INT: i32 = 2;
+    /// `AttributeType.INTS`.
+    pub(super) const INTS: i32 = 7;
     /// `AttributeType.GRAPH` and `GRAPHS`.
     pub(super) const GRAPHS: [i32; 2] = [5, 10];
+
+    /// A whole number.
+    pub(super) fn number(name: &str, value: i64) -> Self {
+        Self { name: name.to_owned(), i: Some(value), kind: Self::INT, ..Self::default() }
+    }
 }
 
 /// `TensorProto`.
@@ -128,6 +145,45 @@ impl Tensor {
             data_type: Self::INT64,
             int64_data: vec![value],
             ..Self::default()
+        }
+    }
+
+    /// The sizes of the dimensions; `None` where one is below 0.
+    pub(super) fn sizes(&self) -> Option<Vec<usize>> {
+        self.dims.iter().map(|dim| usize::try_from(*dim).ok()).collect()
+    }
+
+    /// The values of a tensor of single precision, row by row; `None` where it
+    /// is of another type, or has not as many as its dimensions say.
+    pub(super) fn as_floats(&self) -> Option<Vec<f32>> {
+        if self.data_type != Self::FLOAT {
+            return None;
+        }
+        let values = match &self.raw_data {
+            Some(bytes) => {
+                let (chunks, rest) = bytes.as_chunks::<4>();
+                rest.is_empty()
+                    .then(|| chunks.iter().map(|four| f32::from_le_bytes(*four)))?
+                    .collect()
+            }
+            None => self.float_data.clone(),
+        };
+        let wanted = self.sizes()?.into_iter().try_fold(1_usize, usize::checked_mul)?;
+        (values.len() == wanted).then_some(values)
+    }
+
+    /// The values of a tensor of whole numbers.
+    pub(super) fn as_numbers(&self) -> Option<Vec<i64>> {
+        if self.data_type != Self::INT64 {
+            return None;
+        }
+        match &self.raw_data {
+            Some(bytes) => {
+                let (chunks, rest) = bytes.as_chunks::<8>();
+                let numbers = chunks.iter().map(|eight| i64::from_le_bytes(*eight));
+                rest.is_empty().then(|| numbers.collect())
+            }
+            None => Some(self.int64_data.clone()),
         }
     }
 

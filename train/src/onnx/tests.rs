@@ -116,7 +116,7 @@ fn what_cannot_be_carried_over_is_refused_by_name() {
     external.graph.as_mut().unwrap().initializer[0].data_location = Tensor::EXTERNAL;
     assert!(trunk(&external).unwrap_err().to_string().contains("file of weights"));
 
-    let branch = Attribute { name: "then_branch".to_owned(), i: None, kind: 5 };
+    let branch = Attribute { name: "then_branch".to_owned(), kind: 5, ..Attribute::default() };
     let mut nodes = head();
     nodes.push(Node { attribute: vec![branch.encode_to_vec()], ..node("If", &["input"], "x") });
     let error = trunk(&network(&nodes, &["logits"])).unwrap_err().to_string();

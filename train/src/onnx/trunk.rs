@@ -40,7 +40,7 @@ impl Trunk {
         let free = || Dimension { value: None, name: Some("N".to_owned()) };
         let batch = input.batch().cloned().unwrap_or_else(free);
         let input = input.name.clone();
-        let (nodes, weights) = needed(graph, &features);
+        let (nodes, weights) = needed(graph.node, graph.initializer, &features);
         Ok(Self {
             ir_version: model.ir_version,
             operators: model.opset_import,
@@ -114,8 +114,12 @@ fn features(graph: &Graph, logits: Option<&str>) -> Result<String, OnnxError> {
 }
 
 /// The nodes and weights that a value depends on, in their order.
-fn needed(graph: Graph, value: &str) -> (Vec<Node>, Vec<Tensor>) {
-    let makers: HashMap<&str, usize> = (graph.node.iter().enumerate())
+pub(super) fn needed(
+    nodes: Vec<Node>,
+    weights: Vec<Tensor>,
+    value: &str,
+) -> (Vec<Node>, Vec<Tensor>) {
+    let makers: HashMap<&str, usize> = (nodes.iter().enumerate())
         .flat_map(|(place, node)| node.output.iter().map(move |name| (name.as_str(), place)))
         .collect();
     let mut places = HashSet::new();
@@ -124,16 +128,14 @@ fn needed(graph: Graph, value: &str) -> (Vec<Node>, Vec<Tensor>) {
     while let Some(value) = open.pop() {
         let Some(place) = makers.get(value) else { continue };
         if places.insert(*place) {
-            for input in graph.node.get(*place).into_iter().flat_map(|node| &node.input) {
+            for input in nodes.get(*place).into_iter().flat_map(|node| &node.input) {
                 names.insert(input.clone());
                 open.push(input);
             }
         }
     }
-    let nodes = (graph.node.iter().enumerate())
-        .filter(|(place, _)| places.contains(place))
-        .map(|(_, node)| node.clone())
-        .collect();
-    let weights = graph.initializer.into_iter().filter(|tensor| names.contains(&tensor.name));
-    (nodes, weights.collect())
+    let weights = weights.into_iter().filter(|tensor| names.contains(&tensor.name));
+    let weights = weights.collect();
+    let kept = nodes.into_iter().enumerate().filter(|(place, _)| places.contains(place));
+    (kept.map(|(_, node)| node).collect(), weights)
 }

@@ -29,7 +29,7 @@ pub struct Pool<'a> {
     pub logits: ArrayView2<'a, f32>,
     /// The category of each picture, by its place.
     pub labels: &'a [usize],
-    /// The pictures themselves.
+    /// The pictures themselves; none where they need not be named.
     pub pictures: &'a [&'a Picture],
 }
 

@@ -2,12 +2,18 @@
 //! to a judgement.
 
 mod evaluate;
+mod finish;
+mod prepare;
 mod prove;
 mod sets;
 mod summary;
 mod train;
+pub mod tuning;
 
 pub use evaluate::{EvaluateSettings, Evaluation, evaluate};
-pub use prove::Agreement;
-pub use summary::{Data, Trained};
+pub use finish::{Learned, PROVING};
+pub use prepare::Prepared;
+pub use prove::{Agreement, goldens};
+pub use sets::Set;
+pub use summary::{Data, HeadReport, Trained};
 pub use train::{TrainSettings, train};

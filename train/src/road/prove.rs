@@ -4,17 +4,17 @@
 use std::path::Path;
 
 use aisle_worker::decoder::Decoder;
-use aisle_worker::model::ModelFolder;
+use aisle_worker::model::{ModelFolder, Preprocessing};
 use aisle_worker::preprocess::{Framing, Preprocessor};
 use aisle_worker::{Extractor, Postprocessor};
-use ndarray::{Array2, ArrayView2};
+use ndarray::{ArrayView1, ArrayView2, Axis};
 use serde::Serialize;
 
 use crate::TrainError;
 use crate::dataset::{Category, Picture};
 use crate::export::{Golden, GoldenPicture};
-use crate::features::{Backbone, FeatureError, Machine, Network, extract};
-use crate::head::{LinearHead, scores};
+use crate::features::{FeatureError, Machine, Network, extract};
+use crate::head::scores;
 use crate::verify::{Rig, Step, allowed, compare};
 use crate::watch::Nobody;
 
@@ -30,44 +30,43 @@ pub struct Agreement {
     pub largest_difference: f64,
 }
 
-/// What training computes of the golden pictures, at every stage.
-pub(super) fn goldens(
-    backbones: &[Backbone],
-    networks: &mut [Network],
-    framing: &Framing,
-    head: &LinearHead,
-    (categories, temperature): (&[Category], f64),
+/// What training computes of the golden pictures, at every stage; `answer`
+/// gives the logits of a picture's framed pixels. The answers are not there yet:
+/// they need the temperature.
+///
+/// # Errors
+/// When a picture cannot be made, or has no answer.
+pub fn goldens<E: From<TrainError>>(
+    preprocessing: &Preprocessing,
     machine: &Machine,
-) -> Result<Vec<Golden>, TrainError> {
+    mut answer: impl FnMut(&[u8]) -> Result<Vec<f32>, E>,
+) -> Result<Vec<Golden>, E> {
     let pictures = GoldenPicture::all().map_err(|error| TrainError::Golden(error.to_string()))?;
     let threads = std::num::NonZeroUsize::MIN;
     let decoder = Decoder::start(&machine.decoder, machine.limits.clone(), threads)
-        .map_err(FeatureError::from)?;
-    let first = backbones.first().ok_or(FeatureError::NoBackbone)?;
-    let preprocessor = Preprocessor::new(&first.folder.preprocessing);
+        .map_err(|error| TrainError::from(FeatureError::from(error)))?;
+    let preprocessor = Preprocessor::new(preprocessing);
     let mut goldens = Vec::new();
     for picture in pictures {
         let framed = decoder
-            .frame(&picture.bytes, framing)
+            .frame(&picture.bytes, preprocessor.framing())
             .map_err(|refusal| TrainError::Golden(refusal.to_string()))?;
-        let mut features = Vec::new();
-        for network in &mut *networks {
-            features.extend(network.run(&[&framed.pixels])?.into_iter().flatten());
-        }
-        let row = Array2::from_shape_vec((1, features.len()), features);
-        let row = row.map_err(|error| TrainError::Golden(error.to_string()))?;
-        let logits = head.logits(&row.view());
-        let answers = best(categories, &scores(&logits.view(), temperature));
-        let logits = logits.into_iter().collect();
+        let logits = answer(&framed.pixels)?;
         let tensor = preprocessor.tensor(&framed.pixels);
-        goldens.push(Golden { picture, pixels: framed.pixels, tensor, logits, answers });
+        let golden = Golden { picture, pixels: framed.pixels, tensor, logits, ..Golden::default() };
+        goldens.push(golden);
     }
     Ok(goldens)
 }
 
 /// The best labels of a row of scores.
 #[expect(clippy::cast_possible_truncation, reason = "a score as it is served")]
-fn best(categories: &[Category], scores: &Array2<f64>) -> Vec<(String, f32)> {
+pub(super) fn best(
+    categories: &[Category],
+    logits: &[f32],
+    temperature: f64,
+) -> Vec<(String, f32)> {
+    let scores = scores(&ArrayView1::from(logits).insert_axis(Axis(0)), temperature);
     let labels = categories.iter().map(ToString::to_string);
     let mut ranked: Vec<(String, f32)> =
         labels.zip(scores.iter().map(|score| *score as f32)).collect();
@@ -77,12 +76,14 @@ fn best(categories: &[Category], scores: &Array2<f64>) -> Vec<(String, f32)> {
 }
 
 /// Runs the golden pictures and some others through the written folder as a
-/// worker would; `logits` are what training computed of the others.
+/// worker would; `logits` are what training computed of the others, and
+/// `rounding` is what may be between both at least.
 pub(super) fn prove(
     folder: &Path,
     goldens: &[Golden],
     pictures: &[Picture],
     logits: &ArrayView2<'_, f32>,
+    rounding: f64,
     machine: &Machine,
 ) -> Result<Agreement, TrainError> {
     let model = ModelFolder::open(folder).map_err(FeatureError::from)?;
@@ -117,7 +118,8 @@ pub(super) fn prove(
         let difference = difference.fold(0.0, |most, next| if next > most { next } else { most });
         let trained: Vec<f32> = trained.iter().copied().collect();
         // A difference that is no number is one.
-        if served.iter().any(|logit| logit.is_nan()) || difference > allowed(&trained) {
+        if served.iter().any(|logit| logit.is_nan()) || difference > allowed(&trained).max(rounding)
+        {
             worst = Some(format!("logits of a picture differ by {difference:.1e}"));
         }
         other = other.max(difference);

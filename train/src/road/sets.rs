@@ -8,18 +8,22 @@ use crate::head::Known;
 use crate::split::Split;
 
 /// A part's pictures: a row of features and the category of each.
-pub(super) struct Set<'a> {
-    pub(super) pictures: Vec<&'a Picture>,
-    pub(super) features: Array2<f32>,
-    pub(super) labels: Vec<usize>,
+#[derive(Debug)]
+pub struct Set {
+    /// The places of the pictures among those that could be read.
+    pub places: Vec<usize>,
+    /// A row of features for each.
+    pub features: Array2<f32>,
+    /// The category of each, by its place.
+    pub labels: Vec<usize>,
 }
 
-impl<'a> Set<'a> {
+impl Set {
     pub(super) fn of(
         part: Part,
         split: &Split,
         extracted: &Extracted,
-        pictures: &[&'a Picture],
+        pictures: &[&Picture],
     ) -> Self {
         let label = |place: &usize| {
             let category: Option<&Category> = pictures.get(*place).map(|picture| &picture.category);
@@ -28,8 +32,7 @@ impl<'a> Set<'a> {
         let (places, labels): (Vec<_>, Vec<_>) =
             split.places(part).filter_map(|place| Some((place, label(&place)?))).unzip();
         let features = extracted.rows.select(Axis(0), &places);
-        let pictures = places.iter().filter_map(|place| pictures.get(*place).copied()).collect();
-        Self { pictures, features, labels }
+        Self { places, features, labels }
     }
 
     pub(super) fn known(&self) -> Known<'_> {

@@ -7,6 +7,7 @@ use aisle_shared::domain::ModelName;
 use serde::Serialize;
 
 use super::Agreement;
+use super::tuning::Tuning;
 use crate::dataset::{Part, Picture, Skipped};
 use crate::features::Backbone;
 use crate::head;
@@ -30,8 +31,12 @@ pub struct Trained {
     pub mirror: bool,
     /// How the data was split.
     pub split: split::Rules,
-    /// How the head was found.
-    pub head: HeadReport,
+    /// How the head was found, where it was searched for by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<HeadReport>,
+    /// How the network itself was tuned, where it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tuning: Option<Tuning>,
     /// Figures on the pictures that settings were chosen on: they flatter.
     pub validation: Judgement,
     /// Figures on pictures that nothing was chosen on, where there are any.
@@ -70,7 +75,7 @@ pub struct HeadReport {
 pub struct Seconds {
     /// Reading pictures and running networks.
     pub features: f64,
-    /// Finding the head.
+    /// Learning: finding the head, or tuning the network.
     pub head: f64,
     /// All.
     pub total: f64,
@@ -189,6 +194,10 @@ impl Trained {
             "\nserved as trained: logits of {pictures} pictures within {largest_difference:.1e}"
         )?;
         let Seconds { features, head, total } = self.seconds;
-        writeln!(text, "took {total:.1} s: features {features:.1} s, head {head:.1} s")
+        if let Some(tuning) = &self.tuning {
+            let (best, done) = (tuning.best, tuning.epochs_done.len().saturating_sub(1));
+            writeln!(text, "tuned on {}: {done} epochs, the best was {best}", tuning.device)?;
+        }
+        writeln!(text, "took {total:.1} s: features {features:.1} s, learning {head:.1} s")
     }
 }

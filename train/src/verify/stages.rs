@@ -192,7 +192,8 @@ fn compare_values(golden: &Golden, rig: &mut Rig<'_>, tensor: &mut Stage, logits
         Err(error) => logits.fail(error),
         Ok(found) => {
             let found = found.into_iter().next().unwrap_or_default();
-            logits.compare(&found, &golden.logits, allowed(&golden.logits));
+            let allowed = allowed(&golden.logits).max(golden.rounding);
+            logits.compare(&found, &golden.logits, allowed);
         }
     }
 }

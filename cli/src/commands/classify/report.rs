@@ -42,8 +42,9 @@ pub(super) fn as_json(path: &Path, answer: &Answer) -> serde_json::Result<String
 pub(super) fn as_text(path: &Path, answer: &Answer) -> serde_json::Result<String> {
     let body = match answer {
         Ok(classification) => {
-            let decision = classification.decision.as_ref().map(decided).unwrap_or_default();
-            categories(classification) + &decision
+            let decision = classification.decision.as_ref().map(decided);
+            let parts = [Some(categories(classification)), decision];
+            parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
         }
         Err(error) => format!("failed: {error}"),
     };
@@ -67,14 +68,14 @@ fn decided(decision: &Decision) -> String {
     let share = decision.precision * 100.0;
     match &decision.accepted {
         Accepted::Leaf(category) => {
-            format!("accepted at {share:.0} %: {}\n", category.path.join(PATH_SEPARATOR))
+            format!("accepted at {share:.0} %: {}", category.path.join(PATH_SEPARATOR))
         }
         Accepted::Parent(category) => format!(
-            "accepted at {share:.0} %: {} ({:.4}); nothing below it is sure enough\n",
+            "accepted at {share:.0} %: {} ({:.4}); nothing below it is sure enough",
             category.path.join(PATH_SEPARATOR),
             category.score
         ),
-        Accepted::None => format!("not sure at {share:.0} %: a human has to look\n"),
+        Accepted::None => format!("not sure at {share:.0} %: a human has to look"),
     }
 }
 

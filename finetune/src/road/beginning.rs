@@ -1,0 +1,171 @@
+//! What a training begins with: checked rules, a place for tensors, a head, and
+//! pictures to show.
+
+use std::path::Path;
+
+use aisle_train::TrainSettings;
+use aisle_train::features::{Backbone, FeatureError, Network};
+use aisle_train::onnx::{Branch, Cut, FEATURES, Program, build};
+use aisle_train::road::Prepared;
+use aisle_train::road::tuning::Rules;
+use aisle_train::watch::Watcher;
+use aisle_worker::model::{Crop, Extent, Preprocessing, Resize, ResizeTo};
+use aisle_worker::preprocess::{Framing, Preprocessor};
+use burn::tensor::Device;
+use sha2::{Digest as _, Sha256};
+
+use crate::augment::Augmenter;
+use crate::learner::Start;
+use crate::source::{Lower, Source};
+use crate::targets::Targets;
+use crate::{Place, TuneError, TuneSettings, pixels};
+
+/// How much larger pictures are kept than they are seen, so that a cut-out of
+/// them need not be enlarged much.
+const LARGER: (u32, u32) = (8, 7);
+
+/// Refuses rules that cannot be followed.
+pub(super) fn check(rules: &Rules) -> Result<(), TuneError> {
+    let refuse = |what: &str| Err(TuneError::Rule(what.to_owned()));
+    if rules.layers == Some(0) {
+        return refuse("at least one layer learns besides the head: without, train as usual");
+    }
+    if rules.batch < 2 || rules.epochs == 0 {
+        return refuse("a step takes at least two pictures, and there is at least one epoch");
+    }
+    let is_rate = rules.learning_rate > 0.0 && rules.learning_rate.is_finite();
+    if !is_rate || !(0.0..=1.0).contains(&rules.mix_up) || !(0.0..1.0).contains(&rules.smoothing) {
+        return refuse(
+            "a learning rate lies above 0, what is mixed from 0 to 1, what is smoothed from 0 to \
+             below 1",
+        );
+    }
+    Ok(())
+}
+
+/// Where tensors lie.
+pub(super) fn device(place: Place) -> Result<Device, TuneError> {
+    match place {
+        Place::Cpu => Ok(Device::flex()),
+        #[cfg(feature = "cuda")]
+        Place::Gpu => Ok(Device::cuda(0)),
+        #[cfg(not(feature = "cuda"))]
+        Place::Gpu => Err(TuneError::Gpu("this program was built without the feature `cuda`")),
+    }
+}
+
+/// The steps of a backbone.
+pub(super) fn program(backbone: &Backbone) -> Result<Program, TuneError> {
+    let fault = |source| FeatureError::Graph { model: backbone.folder.name.clone(), source };
+    Ok(backbone.trunk.program().map_err(fault)?)
+}
+
+/// What the head begins as: the best on the features as they are, so that
+/// tuning begins where a frozen network ends; or nothing, where features are
+/// those of random weights.
+pub(super) fn start(
+    prepared: &Prepared,
+    settings: &TuneSettings,
+    watcher: &dyn Watcher,
+) -> Result<Start, TuneError> {
+    if settings.from_scratch.is_some() {
+        let categories = prepared.split.categories.len();
+        let width = prepared.learn.features.ncols();
+        return Ok(Start { weight: vec![0.0; categories * width], bias: vec![0.0; categories] });
+    }
+    let head = prepared.head(settings.train.head, watcher)?.head;
+    Ok(Start { weight: head.weight.iter().copied().collect(), bias: head.bias.to_vec() })
+}
+
+/// What answers are held against.
+pub(super) fn targets(prepared: &Prepared, rules: &Rules) -> Result<Targets, TuneError> {
+    let labels = &prepared.learn.labels;
+    if labels.len() < 2 {
+        return Err(TuneError::TooFew { pictures: labels.len() });
+    }
+    let categories = prepared.split.categories.len();
+    Ok(Targets::new(labels, categories, rules.balance, rules.smoothing))
+}
+
+/// What the part above a cut is shown.
+pub(super) fn source(
+    prepared: &Prepared,
+    backbone: &Backbone,
+    cut: &Cut,
+    settings: &TuneSettings,
+    folder: &Path,
+    watcher: &dyn Watcher,
+) -> Result<Source, TuneError> {
+    let machine = &settings.train.machine;
+    let larger = larger(&backbone.folder.preprocessing);
+    let pictures = prepared.pictures_of(&prepared.learn);
+    let size = |framing: &Framing| framing.output_size().map(|side| side as usize);
+    let lower = (cut.first > 0).then(|| lower(backbone, cut, settings, folder)).transpose()?;
+    Ok(Source {
+        pixels: pixels::decode(&pictures, &larger, machine, folder, watcher)?,
+        pictures: pictures.len(),
+        augmenter: Augmenter {
+            rules: settings.rules.augment,
+            from: size(&larger),
+            to: size(&prepared.framing),
+        },
+        preprocessor: Preprocessor::new(&backbone.folder.preprocessing),
+        seed: settings.rules.seed,
+        lower,
+    })
+}
+
+/// A framing that shows more of a picture, or the same in more pixels.
+fn larger(steps: &Preprocessing) -> Framing {
+    let framing = Framing::of(steps);
+    let (Some(resize), output) = (framing.resize, framing.output) else { return framing };
+    let more = |side: u32| side * LARGER.0 / LARGER.1;
+    let (to, whole) = match resize.to {
+        ResizeTo::ShortestEdge(edge) if output.height == output.width => {
+            let edge = edge.max(more(output.height));
+            (ResizeTo::ShortestEdge(edge), Extent { height: edge, width: edge })
+        }
+        ResizeTo::Exact(size) => {
+            let size = Extent { height: more(size.height), width: more(size.width) };
+            (ResizeTo::Exact(size), size)
+        }
+        ResizeTo::ShortestEdge(_)
+        | ResizeTo::ShortestEdgeUpTo { .. }
+        | ResizeTo::LongestEdge(_)
+        | ResizeTo::Within(_) => return framing,
+    };
+    let resize = Some(Resize { to, ..resize });
+    let crop = framing.crop.map(|crop| Crop { size: whole, ..crop });
+    Framing { resize, crop, output: whole }
+}
+
+fn lower(
+    backbone: &Backbone,
+    cut: &Cut,
+    settings: &TuneSettings,
+    folder: &Path,
+) -> Result<Lower, TuneError> {
+    let trunk = backbone.trunk.up_to(&cut.value);
+    let branch = Branch { trunk: &trunk, width: 0, shift: None, mirrored: false };
+    let fault = |source| FeatureError::Graph { model: backbone.folder.name.clone(), source };
+    let graph = build(&[branch], None, backbone.size()).map_err(fault)?;
+    let machine = &settings.train.machine;
+    let network = Network::of_graph(&backbone.folder, &graph, FEATURES, machine)?;
+    Ok(Lower::new(network, settings.rules.views, folder.to_owned()))
+}
+
+/// A digest of all that decides what is learned.
+pub(super) fn digest(
+    prepared: &Prepared,
+    train: &TrainSettings,
+    settings: &TuneSettings,
+) -> Result<String, TuneError> {
+    let rules = serde_json::to_vec(&(&settings.rules, train.head, train.wide, train.mirror));
+    let rules = rules.map_err(|error| TuneError::Tensor(error.to_string()))?;
+    let version = &prepared.first()?.folder.version;
+    let mut digest = Sha256::new();
+    digest.update(rules);
+    digest.update(format!("{version} {:?} {:?}", settings.from_scratch, settings.place));
+    digest.update(prepared.split_table()?);
+    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
