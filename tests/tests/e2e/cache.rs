@@ -14,23 +14,6 @@ use serde_json::{Value, json};
 
 const ON: (&str, &str) = ("AISLE_CACHE_MAX_ENTRIES", "1000");
 
-macro_rules! on_both_stores {
-    ($($name:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                super::$name(super::Backend::Sqlite).await;
-            })*
-        }
-        mod redis {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                super::$name(super::Backend::Redis).await;
-            })*
-        }
-    };
-}
-
 on_both_stores!(
     the_same_picture_again_gets_the_same_answer_from_the_cache,
     the_same_picture_many_times_at_once_is_classified_once,

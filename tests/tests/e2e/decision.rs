@@ -9,23 +9,6 @@ use aisle_tests::service::{Processes, Service};
 use aisle_tests::wait;
 use serde_json::{Value, json};
 
-macro_rules! on_both_stores {
-    ($($name:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                super::$name(super::Backend::Sqlite).await;
-            })*
-        }
-        mod redis {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                super::$name(super::Backend::Redis).await;
-            })*
-        }
-    };
-}
-
 on_both_stores!(
     an_answer_says_what_of_it_is_sure_enough_also_from_the_cache,
     a_model_without_thresholds_decides_nothing,

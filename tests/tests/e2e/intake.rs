@@ -12,23 +12,6 @@ use serde_json::Value;
 /// Uploads whose round trips are counted.
 const UPLOADS: usize = 20;
 
-macro_rules! on_both_stores {
-    ($($name:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                super::$name(super::Backend::Sqlite).await;
-            })*
-        }
-        mod redis {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                super::$name(super::Backend::Redis).await;
-            })*
-        }
-    };
-}
-
 on_both_stores!(
     a_submission_is_answered_with_what_a_look_at_the_job_finds,
     images_of_jobs_of_any_size_reach_the_worker,

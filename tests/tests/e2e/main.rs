@@ -8,6 +8,24 @@
     reason = "a test fails by panicking"
 )]
 
+/// A test over each store of every function named, which takes the store.
+macro_rules! on_both_stores {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(aisle_tests::harness::Backend::Sqlite).await;
+            })*
+        }
+        mod redis {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(aisle_tests::harness::Backend::Redis).await;
+            })*
+        }
+    };
+}
+
 mod agreement;
 mod browser;
 mod cache;

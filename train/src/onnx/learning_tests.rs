@@ -3,16 +3,8 @@ use std::collections::BTreeSet;
 use prost::Message as _;
 
 use super::proto::{Attribute, Dimension, Graph, Model, Node, OperatorSet, Tensor, ValueInfo};
+use super::tests::node;
 use super::*;
-
-fn node(operator: &str, inputs: &[&str], output: &str) -> Node {
-    Node {
-        op_type: operator.to_owned(),
-        input: inputs.iter().map(ToString::to_string).collect(),
-        output: vec![output.to_owned()],
-        ..Node::default()
-    }
-}
 
 fn with(node: Node, attribute: &Attribute) -> Node {
     Node { attribute: vec![attribute.encode_to_vec()], ..node }

@@ -3,7 +3,7 @@ use prost::Message as _;
 use super::proto::{Attribute, Dimension, Graph, Model, Node, OperatorSet, Tensor, ValueInfo};
 use super::*;
 
-fn node(operator: &str, inputs: &[&str], output: &str) -> Node {
+pub(super) fn node(operator: &str, inputs: &[&str], output: &str) -> Node {
     Node {
         op_type: operator.to_owned(),
         input: inputs.iter().map(ToString::to_string).collect(),
