@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aisle_shared::domain::Acceptance;
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::{ArrayView1, ArrayView2};
 use serde::Serialize;
 
 use super::accepted::{Accepted, Answer, Best};
@@ -127,11 +127,11 @@ pub fn judge(pool: Pool<'_>, temperature: f64, thresholds: &[Acceptance]) -> Jud
     let scores = scores(&pool.logits, temperature);
     let answers_now = answers(pool, temperature);
     let (mut top_3, mut confusion) = (0, vec![vec![0_usize; categories.len()]; categories.len()]);
-    for (row, label) in scores.rows().into_iter().zip(labels) {
-        let (taken_for, _) = best_of(row.iter().copied());
+    let best: Vec<_> = scores.rows().into_iter().map(|row| best_of(row.iter().copied())).collect();
+    for ((row, label), (taken_for, _)) in scores.rows().into_iter().zip(labels).zip(&best) {
         let own = row.get(*label).copied().unwrap_or_default();
         top_3 += usize::from(row.iter().filter(|score| **score > own).count() < 3);
-        if let Some(cell) = confusion.get_mut(*label).and_then(|row| row.get_mut(taken_for)) {
+        if let Some(cell) = confusion.get_mut(*label).and_then(|row| row.get_mut(*taken_for)) {
             *cell += 1;
         }
     }
@@ -150,14 +150,14 @@ pub fn judge(pool: Pool<'_>, temperature: f64, thresholds: &[Acceptance]) -> Jud
         accepted: thresholds.iter().map(|each| Accepted::of(each, &answers_now)).collect(),
         curve: curve(&leaves),
         categories: figures(categories, &confusion),
-        most_confused: confused(pool, &scores, &confusion),
-        largest_losses: loss::largest(pool, &scores.view()),
+        most_confused: confused(pool, &best, &confusion),
+        largest_losses: loss::largest(pool, &scores.view(), &best),
         confusion,
     }
 }
 
 /// The place of the largest value, and that value; the first among equals.
-pub(super) fn best_of(values: impl Iterator<Item = f64>) -> (usize, f64) {
+fn best_of(values: impl Iterator<Item = f64>) -> (usize, f64) {
     let first = (0, f64::NEG_INFINITY);
     values.enumerate().fold(first, |best, next| if next.1 > best.1 { next } else { best })
 }
@@ -238,7 +238,9 @@ fn figures(categories: &[Category], confusion: &[Vec<usize>]) -> Vec<CategoryFig
     figures.collect()
 }
 
-fn confused(pool: Pool<'_>, scores: &Array2<f64>, confusion: &[Vec<usize>]) -> Vec<Confused> {
+/// The pairs, most pictures first; `best` is the best category of each picture
+/// with its score.
+fn confused(pool: Pool<'_>, best: &[(usize, f64)], confusion: &[Vec<usize>]) -> Vec<Confused> {
     let cells = confusion.iter().enumerate().flat_map(|(shown, row)| {
         let others = row.iter().enumerate().filter(move |(taken_for, _)| *taken_for != shown);
         others.map(move |(taken_for, pictures)| ((shown, taken_for), *pictures))
@@ -247,12 +249,10 @@ fn confused(pool: Pool<'_>, scores: &Array2<f64>, confusion: &[Vec<usize>]) -> V
     pairs.sort_by_key(|(_, pictures)| std::cmp::Reverse(*pictures));
     pairs.truncate(CONFUSED);
     let told = |((shown, taken_for), pictures): ((usize, usize), usize)| {
-        let rows = scores.rows().into_iter().zip(pool.labels).zip(pool.pictures);
-        let mut mistakes: Vec<(f64, &str)> = rows
-            .filter(|((_, label), _)| **label == shown)
-            .map(|((row, _), picture)| (best_of(row.iter().copied()), picture.name.as_str()))
-            .filter(|((best, _), _)| *best == taken_for)
-            .map(|((_, score), name)| (score, name))
+        let answered = best.iter().zip(pool.labels).zip(pool.pictures);
+        let mut mistakes: Vec<(f64, &str)> = answered
+            .filter(|(((place, _), label), _)| **label == shown && *place == taken_for)
+            .map(|(((_, score), _), picture)| (*score, picture.name.as_str()))
             .collect();
         mistakes.sort_by(|a, b| b.0.total_cmp(&a.0));
         Some(Confused {

@@ -4,7 +4,7 @@
 use ndarray::ArrayView2;
 use serde::Serialize;
 
-use super::judge::{Pool, best_of};
+use super::judge::Pool;
 use crate::dataset::Category;
 
 /// Pictures that are named at most.
@@ -28,21 +28,25 @@ pub struct Loss {
 }
 
 /// The wrong answers with the largest losses, largest first; `scores` is a row
-/// for each picture.
-pub(super) fn largest(pool: Pool<'_>, scores: &ArrayView2<'_, f64>) -> Vec<Loss> {
+/// for each picture, `best` its best category with that one's score.
+pub(super) fn largest(
+    pool: Pool<'_>,
+    scores: &ArrayView2<'_, f64>,
+    best: &[(usize, f64)],
+) -> Vec<Loss> {
     let own = scores.rows().into_iter().zip(pool.labels);
     let own = own.map(|(row, label)| row.get(*label).copied().unwrap_or_default());
     let mut order: Vec<(usize, f64)> = own.enumerate().collect();
     order.sort_by(|a, b| a.1.total_cmp(&b.1));
     let told = |(row, shown_score): (usize, f64)| {
-        let (best, taken_for_score) = best_of(scores.rows().into_iter().nth(row)?.iter().copied());
+        let (taken_for, taken_for_score) = *best.get(row)?;
         let label = *pool.labels.get(row)?;
-        (best != label).then_some(())?;
+        (taken_for != label).then_some(())?;
         Some(Loss {
             picture: pool.pictures.get(row)?.name.clone(),
             shown: pool.categories.get(label)?.clone(),
             shown_score,
-            taken_for: pool.categories.get(best)?.clone(),
+            taken_for: pool.categories.get(taken_for)?.clone(),
             taken_for_score,
             loss: -shown_score.max(f64::MIN_POSITIVE).ln(),
         })
