@@ -1,12 +1,15 @@
-//! Changing pictures before they are learned from: a part cut out, turned,
-//! mirrored and enlarged in one go; then its colours; then a rectangle painted
-//! over (Zhong et al. 2020, "Random Erasing Data Augmentation").
+//! Changing pictures before they are learned from: another scene behind the
+//! product; a part cut out, turned, mirrored and enlarged in one go; then its
+//! colours; then a rectangle painted over (Zhong et al. 2020, "Random Erasing
+//! Data Augmentation").
 
 use std::f64::consts::TAU;
 
 use aisle_train::road::tuning::Augment;
 use rand::Rng as _;
 use rand::rngs::StdRng;
+
+use crate::clutter::{self, Scene};
 
 /// Widths of a cut-out by its height.
 const RATIOS: (f64, f64) = (3.0 / 4.0, 4.0 / 3.0);
@@ -26,9 +29,19 @@ pub(crate) struct Augmenter {
 }
 
 impl Augmenter {
-    /// A changed picture; both are rows of packed RGB.
-    pub(crate) fn view(&self, pixels: &[u8], random: &mut StdRng) -> Vec<u8> {
-        let mut view = self.sample(pixels, random);
+    /// Whether a view needs a second picture to cut its scene from.
+    pub(crate) fn wants_scene(&self, random: &mut StdRng) -> bool {
+        random.random_bool(self.rules.clutter.clamp(0.0, 1.0))
+    }
+
+    /// A changed picture, in a scene from `other` if there is one and the
+    /// product stands on white; all are rows of packed RGB.
+    pub(crate) fn view(&self, pixels: &[u8], other: Option<&[u8]>, random: &mut StdRng) -> Vec<u8> {
+        let scene = other.and_then(|other| clutter::lay(pixels, self.from, other, random));
+        let mut view = match &scene {
+            Some(Scene { pixels, size }) => self.sample(&Source { pixels, size: *size }, random),
+            None => self.sample(&Source { pixels, size: self.from }, random),
+        };
         self.colour(&mut view, random);
         if random.random_bool(self.rules.erase.clamp(0.0, 1.0)) {
             self.erase(&mut view, random);
@@ -50,8 +63,8 @@ impl Augmenter {
         [1.0, 1.0]
     }
 
-    fn sample(&self, pixels: &[u8], random: &mut StdRng) -> Vec<u8> {
-        let [from_height, from_width] = self.from.map(float);
+    fn sample(&self, source: &Source<'_>, random: &mut StdRng) -> Vec<u8> {
+        let [from_height, from_width] = source.size.map(float);
         let [to_height, to_width] = self.to.map(float);
         let [height, width] = self.cut(random);
         let (height, width) = (height * from_height, width * from_width);
@@ -63,7 +76,6 @@ impl Augmenter {
         let angle = self.rules.rotation * random.random_range(-1.0..=1.0) / 360.0 * TAU;
         let mirrored = self.rules.flip && random.random_bool(0.5);
         let (sin, cos) = angle.sin_cos();
-        let source = Source { pixels, size: self.from };
         let mut view = Vec::with_capacity(3 * self.to.iter().product::<usize>());
         for row in 0..self.to[0] {
             let down = ((float(row) + 0.5) / to_height - 0.5) * height;
@@ -187,7 +199,7 @@ mod tests {
     use crate::random::generator;
 
     const STILL: Augment =
-        Augment { crop: 1.0, flip: false, rotation: 0.0, colour: 0.0, erase: 0.0 };
+        Augment { crop: 1.0, flip: false, rotation: 0.0, colour: 0.0, erase: 0.0, clutter: 0.0 };
 
     fn gradient(height: usize, width: usize) -> Vec<u8> {
         let channel = |place: usize| u8::try_from(place % 251).unwrap();
@@ -203,15 +215,16 @@ mod tests {
         let pixels = gradient(20, 20);
         // A cut-out of the whole area has to be square to fit.
         let still = augmenter(STILL, 20, 20);
-        assert_eq!(still.view(&pixels, &mut generator(0, "view", [0, 0])), pixels);
+        assert_eq!(still.view(&pixels, None, &mut generator(0, "view", [0, 0])), pixels);
     }
 
     #[test]
     fn a_mirrored_row_is_reversed() {
         let pixels: Vec<u8> = (0..4 * 4).flat_map(|place| [place % 4 * 10; 3]).collect();
         let flip = augmenter(Augment { flip: true, ..STILL }, 4, 4);
-        let views: Vec<Vec<u8>> =
-            (0..20).map(|nth| flip.view(&pixels, &mut generator(0, "view", [nth, 0]))).collect();
+        let views: Vec<Vec<u8>> = (0..20)
+            .map(|nth| flip.view(&pixels, None, &mut generator(0, "view", [nth, 0])))
+            .collect();
         let reversed: Vec<u8> = pixels.chunks(3).rev().flatten().copied().collect();
         assert!(views.contains(&pixels) && views.contains(&reversed));
         assert!(views.iter().all(|view| *view == pixels || *view == reversed));
@@ -221,7 +234,7 @@ mod tests {
     fn the_same_chance_makes_the_same_view_and_another_another() {
         let pixels = gradient(40, 40);
         let all = augmenter(Augment::default(), 40, 32);
-        let view = |nth| all.view(&pixels, &mut generator(7, "view", [nth, 3]));
+        let view = |nth| all.view(&pixels, None, &mut generator(7, "view", [nth, 3]));
         assert_eq!(view(0), view(0));
         assert_ne!(view(0), view(1));
         assert_eq!(view(0).len(), 3 * 32 * 32);
@@ -231,7 +244,7 @@ mod tests {
     fn erasing_paints_one_rectangle_of_one_colour() {
         let pixels = vec![100; 3 * 30 * 30];
         let erase = augmenter(Augment { erase: 1.0, ..STILL }, 30, 30);
-        let view = erase.view(&pixels, &mut generator(1, "view", [0, 0]));
+        let view = erase.view(&pixels, None, &mut generator(1, "view", [0, 0]));
         let painted: Vec<&[u8]> = view.chunks(3).filter(|pixel| **pixel != [100; 3]).collect();
         assert!(painted.len() > 9 && painted.len() < 30 * 30 / 3, "{}", painted.len());
         assert!(painted.windows(2).all(|two| two[0] == two[1]));

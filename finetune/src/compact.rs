@@ -35,10 +35,10 @@ pub(crate) fn write(below: &Path, network: Compact, seed: u64) -> Result<PathBuf
     let steps = json!({
         "image_processor_type": "ViTImageProcessor",
         "do_resize": true,
-        "size": { "shortest_edge": size },
+        // A product fills its photograph: nothing of it is cut away.
+        "size": { "height": size, "width": size },
         "resample": 2,
-        "do_center_crop": true,
-        "crop_size": { "height": size, "width": size },
+        "do_center_crop": false,
         "do_rescale": true,
         "rescale_factor": 1.0 / 255.0,
         "do_normalize": true,

@@ -22,6 +22,14 @@ pub enum TuneError {
     /// A rule cannot be followed.
     #[error("{0}")]
     Rule(String),
+    /// A teacher cannot teach a category.
+    #[error("the teacher {model} does not know the category {category}")]
+    Teacher {
+        /// The teacher.
+        model: ModelName,
+        /// The category.
+        category: String,
+    },
     /// The batches are larger than the data.
     #[error("{pictures} pictures to learn from are too few for steps of two")]
     TooFew {

@@ -10,6 +10,7 @@
 
 mod augment;
 mod checkpoint;
+mod clutter;
 mod compact;
 mod error;
 mod judge;
@@ -23,6 +24,7 @@ mod schedule;
 mod settings;
 mod source;
 mod targets;
+mod teacher;
 mod training;
 mod watching;
 

@@ -17,6 +17,7 @@ use crate::checkpoint::{Best, Checkpoint};
 use crate::judge::{Judge, matrix};
 use crate::learner::Learner;
 use crate::network::shape_at;
+use crate::teacher::Teacher;
 use crate::training::Training;
 use crate::watching::Watching;
 use crate::{TuneError, TuneSettings, compact, pixels, proof, schedule};
@@ -78,6 +79,9 @@ fn learn(
     let program = program(&backbone)?;
     let cut = program.cut(settings.rules.layers.unwrap_or(usize::MAX));
     let size = backbone.size().map(|side| side as usize);
+    let categories = &prepared.split.categories;
+    let teacher = settings.teacher.as_ref().map(|path| Teacher::open(path, categories));
+    let teacher = teacher.transpose()?;
     let shape = shape_at(&program, &cut, size, &device)?;
     let start = start(&prepared, settings, watcher)?;
     let learner = Learner::new(&program, &cut, shape, &start, &settings.rules, &device);
@@ -87,7 +91,7 @@ fn learn(
         rules: &settings.rules,
         best: Best { average: learner.average.clone(), statistics: learner.statistics() },
         source: source(&prepared, &backbone, &cut, settings, folder, watcher)?,
-        targets: targets(&prepared, &settings.rules)?,
+        targets: targets(&prepared, teacher.as_ref(), settings, watcher)?,
         judge: Judge {
             backbone: &backbone,
             mirror: train.mirror,
@@ -96,7 +100,7 @@ fn learn(
             labels: &prepared.choose.labels,
         },
         checkpoint,
-        digest: digest(&prepared, train, settings)?,
+        digest: digest(&prepared, train, teacher.as_ref(), settings)?,
         done: Vec::new(),
         learner,
     };
@@ -105,7 +109,6 @@ fn learn(
         watcher.tell(&format!("going on after epoch {}", done.len().saturating_sub(1)));
         (training.done, training.best) = (done, best);
     }
-    let categories = &prepared.split.categories;
     let mut watching = Watching::new(watcher, settings.log.as_deref(), categories)?;
     training.run(watcher, &mut watching)?;
 
@@ -126,6 +129,7 @@ fn learn(
     let tuning = Tuning {
         rules: settings.rules.clone(),
         from_scratch: settings.from_scratch.is_some(),
+        teacher: teacher.as_ref().map(Teacher::name),
         layers_of_network: program.layers(),
         learned: learner.weights.count(),
         best: schedule::best(&done).map_or(0, |best| best.epoch),

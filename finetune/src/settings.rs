@@ -15,6 +15,8 @@ pub struct TuneSettings {
     pub rules: Rules,
     /// Begins with a compact network of random weights.
     pub from_scratch: Option<Compact>,
+    /// The model folder whose answers are learned from besides the labels.
+    pub teacher: Option<PathBuf>,
     /// Begins anew where an unfinished training was left.
     pub restart: bool,
     /// The folder in which event files for TensorBoard are written.

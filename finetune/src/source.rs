@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use aisle_train::features::Network;
 use aisle_train::watch::Watcher;
 use aisle_worker::preprocess::Preprocessor;
+use rand::Rng as _;
 use rayon::prelude::*;
 
 use crate::TuneError;
@@ -81,7 +82,10 @@ impl Source {
     /// The pixels of a view, as serving would frame them.
     pub(crate) fn view(&self, view: usize, place: usize) -> Result<Vec<u8>, TuneError> {
         let mut random = generator(self.seed, "view", [view, place]);
-        Ok(self.augmenter.view(&self.pixels.read(place)?, &mut random))
+        let other = (self.augmenter.wants_scene(&mut random))
+            .then(|| self.pixels.read(random.random_range(0..self.pictures)))
+            .transpose()?;
+        Ok(self.augmenter.view(&self.pixels.read(place)?, other.as_deref(), &mut random))
     }
 
     /// The number of the views that an epoch is shown.

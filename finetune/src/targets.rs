@@ -1,9 +1,10 @@
 //! What the answers of a batch are held against: labels with some of their
-//! share spread over all categories (Szegedy et al. 2016), weighted so that
-//! large categories do not drown small ones, and mixed as the pictures are
-//! (Zhang et al. 2018, "mixup").
+//! share spread over all categories (Szegedy et al. 2016), and beside them what
+//! a teacher says; weighted so that large categories do not drown small ones,
+//! and mixed as the pictures are (Zhang et al. 2018, "mixup").
 
 use aisle_train::head::weights;
+use ndarray::Array2;
 use rand::rngs::StdRng;
 use rand_distr::{Beta, Distribution as _};
 
@@ -15,6 +16,16 @@ pub(crate) struct Targets {
     counts: Vec<f32>,
     categories: usize,
     smoothing: f32,
+    taught: Option<Taught>,
+}
+
+/// What a teacher says.
+#[derive(Debug)]
+pub(crate) struct Taught {
+    /// The share of each category in each picture: `[N, categories]`.
+    pub(crate) shares: Array2<f64>,
+    /// How much of a target it says; the label says the rest.
+    pub(crate) weight: f64,
 }
 
 impl Targets {
@@ -23,7 +34,13 @@ impl Targets {
     pub(crate) fn new(labels: &[usize], categories: usize, balance: f64, smoothing: f64) -> Self {
         let all = labels.len() as f32;
         let counts = weights(labels, balance).into_iter().map(|share| share * all).collect();
-        Self { labels: labels.to_vec(), counts, categories, smoothing: smoothing as f32 }
+        let smoothing = smoothing as f32;
+        Self { labels: labels.to_vec(), counts, categories, smoothing, taught: None }
+    }
+
+    /// The same with a teacher.
+    pub(crate) fn taught(self, taught: Taught) -> Self {
+        Self { taught: Some(taught), ..self }
     }
 
     /// The labels of pictures.
@@ -43,6 +60,7 @@ impl Targets {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "there are far fewer than 2^24 categories")]
+    #[expect(clippy::cast_possible_truncation, reason = "the loss is of single precision")]
     fn row(&self, place: usize) -> Vec<f32> {
         let count = self.counts.get(place).copied().unwrap_or_default();
         let spread = count * self.smoothing / self.categories as f32;
@@ -50,6 +68,13 @@ impl Targets {
         let label = self.labels.get(place).and_then(|label| row.get_mut(*label));
         if let Some(share) = label {
             *share += count * (1.0 - self.smoothing);
+        }
+        if let Some(Taught { shares, weight }) = &self.taught {
+            let said = shares.outer_iter().nth(place);
+            for (target, said) in row.iter_mut().zip(said.iter().flatten()) {
+                let weight = *weight as f32;
+                *target = *target * (1.0 - weight) + count * *said as f32 * weight;
+            }
         }
         row
     }
@@ -75,6 +100,15 @@ mod tests {
         let targets = Targets::new(&[0, 1], 4, 0.0, 0.2);
         let expected = [0.85, 0.05, 0.05, 0.05, 0.05, 0.85, 0.05, 0.05];
         let found = targets.of(&[0, 1], 0.0);
+        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
+    }
+
+    #[test]
+    fn a_teacher_says_its_part_and_the_label_the_rest() {
+        let shares = ndarray::arr2(&[[0.6, 0.4], [0.0, 1.0]]);
+        let targets = Targets::new(&[0, 1], 2, 0.0, 0.0).taught(Taught { shares, weight: 0.5 });
+        let found = targets.of(&[0, 1], 0.0);
+        let expected = [0.8, 0.2, 0.0, 1.0];
         assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
     }
 

@@ -63,6 +63,16 @@ pub(crate) struct DeepArgs {
     #[arg(long, value_name = "NUMBER", requires = "deep")]
     pub(crate) mix_up: Option<f64>,
 
+    /// Lay so many of the products that stand on white into other scenes, so
+    /// that the network learns to do without the white: 0 none, 1 all.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, requires = "deep")]
+    pub(crate) clutter: f64,
+
+    /// Model folder whose answers are learned from besides the labels: a good,
+    /// slow model makes a small one better.
+    #[arg(long, value_name = "FOLDER", requires = "deep")]
+    pub(crate) teacher: Option<PathBuf>,
+
     /// Changed views of each photograph that are kept on disk while the last
     /// layers learn. Without it, 6.
     #[arg(long, value_name = "NUMBER", requires = "deep")]
@@ -137,7 +147,10 @@ impl DeepArgs {
                 None => usual.schedule,
             },
             patience: self.patience.unwrap_or(usual.patience),
-            augment: self.augment.map_or(usual.augment, Augment::of_strength),
+            augment: Augment {
+                clutter: self.clutter,
+                ..self.augment.map_or(usual.augment, Augment::of_strength)
+            },
             mix_up: self.mix_up.unwrap_or(usual.mix_up),
             views: self.views.unwrap_or(usual.views),
             balance,

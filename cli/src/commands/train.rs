@@ -63,6 +63,7 @@ fn tune(train: TrainSettings, rules: Rules, args: DeepArgs) -> anyhow::Result<Tr
         train,
         rules,
         from_scratch: args.from_scratch.then_some(Compact { size }),
+        teacher: args.teacher,
         restart: args.restart,
         log: args.tensorboard,
         place: if args.gpu { Place::Gpu } else { Place::Cpu },

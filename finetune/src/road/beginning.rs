@@ -17,7 +17,8 @@ use sha2::{Digest as _, Sha256};
 use crate::augment::Augmenter;
 use crate::learner::Start;
 use crate::source::{Lower, Source};
-use crate::targets::Targets;
+use crate::targets::{Targets, Taught};
+use crate::teacher::Teacher;
 use crate::{Place, TuneError, TuneSettings, pixels};
 
 /// How much larger pictures are kept than they are seen, so that a cut-out of
@@ -32,6 +33,9 @@ pub(super) fn check(rules: &Rules) -> Result<(), TuneError> {
     }
     if rules.batch < 2 || rules.epochs == 0 {
         return refuse("a step takes at least two pictures, and there is at least one epoch");
+    }
+    if !(0.0..=1.0).contains(&rules.taught) || !(0.0..=1.0).contains(&rules.augment.clutter) {
+        return refuse("what a teacher says and what is cluttered are shares from 0 to 1");
     }
     let is_rate = rules.learning_rate > 0.0 && rules.learning_rate.is_finite();
     if !is_rate || !(0.0..=1.0).contains(&rules.mix_up) || !(0.0..1.0).contains(&rules.smoothing) {
@@ -78,13 +82,23 @@ pub(super) fn start(
 }
 
 /// What answers are held against.
-pub(super) fn targets(prepared: &Prepared, rules: &Rules) -> Result<Targets, TuneError> {
+pub(super) fn targets(
+    prepared: &Prepared,
+    teacher: Option<&Teacher>,
+    settings: &TuneSettings,
+    watcher: &dyn Watcher,
+) -> Result<Targets, TuneError> {
+    let TuneSettings { rules, train, .. } = settings;
     let labels = &prepared.learn.labels;
     if labels.len() < 2 {
         return Err(TuneError::TooFew { pictures: labels.len() });
     }
     let categories = prepared.split.categories.len();
-    Ok(Targets::new(labels, categories, rules.balance, rules.smoothing))
+    let targets = Targets::new(labels, categories, rules.balance, rules.smoothing);
+    let Some(teacher) = teacher else { return Ok(targets) };
+    let pictures = prepared.pictures_of(&prepared.learn);
+    let shares = teacher.shares(&pictures, &train.machine, watcher)?;
+    Ok(targets.taught(Taught { shares, weight: rules.taught }))
 }
 
 /// What the part above a cut is shown.
@@ -158,6 +172,7 @@ fn lower(
 pub(super) fn digest(
     prepared: &Prepared,
     train: &TrainSettings,
+    teacher: Option<&Teacher>,
     settings: &TuneSettings,
 ) -> Result<String, TuneError> {
     let rules = serde_json::to_vec(&(&settings.rules, train.head, train.wide, train.mirror));
@@ -166,6 +181,7 @@ pub(super) fn digest(
     let mut digest = Sha256::new();
     digest.update(rules);
     digest.update(format!("{version} {:?} {:?}", settings.from_scratch, settings.place));
+    digest.update(teacher.map(Teacher::name).unwrap_or_default());
     digest.update(prepared.split_table()?);
     Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

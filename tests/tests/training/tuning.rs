@@ -2,14 +2,16 @@
 //! feature `fine-tune` by `make test`.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Cursor, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use aisle_tests::pictures::picture;
 use aisle_tests::places::{python, repository, shared_folder};
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use serde_json::Value;
 
-use crate::shop::{Shop, complaint, json};
+use crate::shop::{CATEGORIES, Shop, complaint, json};
 
 /// Says so where the program cannot learn in a network.
 fn can_tune(test: &str) -> bool {
@@ -165,6 +167,66 @@ fn real_networks_agree_with_their_gradients_counterpart() {
         assert!(agreement.as_f64() < Some(1e-3), "{name}: {agreement}");
         assert_eq!(report["tuning"]["epochs_done"].as_array().map(Vec::len), Some(2));
     }
+}
+
+/// The losses of a training's epochs.
+fn losses(report: &Value) -> Vec<f64> {
+    let epochs = report["tuning"]["epochs_done"].as_array().expect("epochs");
+    epochs.iter().skip(1).map(|epoch| epoch["loss"].as_f64().expect("a number")).collect()
+}
+
+#[test]
+fn a_teacher_is_learned_from_beside_the_labels() {
+    if !can_tune("learning from a teacher") {
+        return;
+    }
+    let shop = Shop::with(12);
+    let alone = scratch(&shop, &["--epochs", "1"]);
+    let strangers = shop.path("networks/tiny");
+    let untaught = shop.train(
+        &[],
+        &["--from-scratch", "--size", "64", "--replace", "--teacher", &strangers.to_string_lossy()],
+    );
+    let error = complaint(&untaught);
+    assert!(error.contains("the teacher tiny does not know the category Drink > Water"), "{error}");
+
+    shop.trained(&["--replace"]);
+    let teacher = shop.path("old-hand");
+    fs::rename(shop.path("models/fruit"), &teacher).expect("a model folder");
+    let taught =
+        scratch(&shop, &["--epochs", "1", "--teacher", &teacher.to_string_lossy(), "--no-cache"]);
+    let name = taught["tuning"]["teacher"].as_str().expect("a name");
+    assert!(name.starts_with("old-hand "), "{name}");
+    assert_ne!(losses(&alone), losses(&taught), "the teacher said nothing");
+    let card = fs::read_to_string(shop.path("models/fruit/README.md")).expect("a card");
+    assert!(card.contains("with the answers of old-hand"), "{card}");
+}
+
+#[test]
+fn products_on_white_are_learned_from_in_other_scenes() {
+    if !can_tune("learning from cluttered scenes") {
+        return;
+    }
+    let shop = Shop::with(0);
+    for (category, colour) in CATEGORIES {
+        for nth in 0..12 {
+            let paper = RgbImage::from_pixel(48, 48, Rgb([255; 3]));
+            let mut photograph = DynamicImage::from(paper);
+            let product = picture(colour, 20 + nth, 24, ImageFormat::Png);
+            let product = image::load_from_memory(&product).expect("a picture");
+            image::imageops::overlay(&mut photograph, &product, 8, 12);
+            let mut file = Cursor::new(Vec::new());
+            photograph.write_to(&mut file, ImageFormat::Png).expect("a picture");
+            shop.put(&format!("{category}/{nth}.png"), file.get_ref());
+        }
+    }
+    let plain = scratch(&shop, &["--epochs", "1"]);
+    let cluttered = scratch(&shop, &["--epochs", "1", "--clutter", "1", "--replace"]);
+    assert_eq!(cluttered["tuning"]["augment"]["clutter"], 1.0);
+    assert_ne!(losses(&plain), losses(&cluttered), "every product stood on white");
+    let refused =
+        shop.train(&[], &["--from-scratch", "--size", "64", "--clutter", "1.5", "--replace"]);
+    assert!(complaint(&refused).contains("shares from 0 to 1"), "{refused:?}");
 }
 
 #[test]

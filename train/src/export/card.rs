@@ -3,6 +3,7 @@
 use crate::dataset::Part;
 use crate::report::Judgement;
 use crate::road::Trained;
+use crate::road::tuning::Tuning;
 
 /// `README.md` of a model folder, with the metadata that Hugging Face reads.
 #[must_use]
@@ -68,17 +69,27 @@ fn way(trained: &Trained) -> String {
                  were left as they are"
             .to_owned(),
         Some(tuning) if tuning.from_scratch => format!(
-            "a compact network, learned from random weights in {} epochs",
-            tuning.epochs_done.len().saturating_sub(1)
+            "a compact network, learned from random weights in {} epochs{}",
+            tuning.epochs_done.len().saturating_sub(1),
+            teacher(tuning)
         ),
         Some(tuning) => {
             let layers = match tuning.rules.layers {
                 Some(layers) => format!("the last {} layers", layers.min(tuning.layers_of_network)),
                 None => "all layers".to_owned(),
             };
-            format!("a network of which the head and {layers} were learned on from where they were")
+            format!(
+                "a network of which the head and {layers} were learned on from where they \
+                 were{}",
+                teacher(tuning)
+            )
         }
     }
+}
+
+fn teacher(tuning: &Tuning) -> String {
+    let name = tuning.teacher.as_ref();
+    name.map(|name| format!(", with the answers of {name} beside the labels")).unwrap_or_default()
 }
 
 fn settings(trained: &Trained) -> String {

@@ -35,6 +35,9 @@ pub struct Rules {
     pub average: f64,
     /// How much small categories are lifted, as in a head's rules.
     pub balance: f64,
+    /// How much of what is aimed at a teacher says, where there is one; the
+    /// label says the rest.
+    pub taught: f64,
     /// How pictures are changed.
     pub augment: Augment,
     /// Changed views of each picture whose values below the layers that learn
@@ -67,6 +70,9 @@ pub struct Augment {
     pub colour: f64,
     /// The share of pictures of which a rectangle is painted over.
     pub erase: f64,
+    /// The share of pictures whose product, if it stands on white, is laid into
+    /// another scene.
+    pub clutter: f64,
 }
 
 impl Default for Rules {
@@ -86,6 +92,7 @@ impl Default for Rules {
             mix_up: 0.2,
             average: 0.99,
             balance: 0.5,
+            taught: 0.5,
             augment: Augment::default(),
             views: 6,
             seed: 0,
@@ -123,13 +130,14 @@ impl Augment {
             rotation: usual.rotation * strength,
             colour: (usual.colour * strength).min(0.9),
             erase: (usual.erase * strength).min(1.0),
+            clutter: usual.clutter,
         }
     }
 }
 
 impl Default for Augment {
     fn default() -> Self {
-        Self { crop: 0.5, flip: true, rotation: 10.0, colour: 0.2, erase: 0.2 }
+        Self { crop: 0.5, flip: true, rotation: 10.0, colour: 0.2, erase: 0.2, clutter: 0.0 }
     }
 }
 
@@ -159,6 +167,9 @@ pub struct Tuning {
     pub rules: Rules,
     /// Whether the network began with random weights.
     pub from_scratch: bool,
+    /// The model whose answers were learned from besides the labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<String>,
     /// Layers of the network, besides the head.
     pub layers_of_network: usize,
     /// Numbers that learned.
