@@ -8,7 +8,6 @@
 //! learned, a training that is resumed learns otherwise than one that was
 //! never stopped, a tuned model is worse on validation than what it began as.
 
-mod augment;
 mod checkpoint;
 mod compact;
 mod error;
@@ -17,7 +16,6 @@ mod learner;
 mod network;
 mod pixels;
 mod proof;
-mod random;
 mod road;
 mod schedule;
 mod settings;

@@ -14,11 +14,11 @@ use aisle_worker::preprocess::{Framing, Preprocessor};
 use burn::tensor::Device;
 use sha2::{Digest as _, Sha256};
 
-use crate::augment::Augmenter;
 use crate::learner::Start;
 use crate::source::{Lower, Source};
 use crate::targets::Targets;
 use crate::{Place, TuneError, TuneSettings, pixels};
+use aisle_train::augment::Augmenter;
 
 /// How much larger pictures are kept than they are seen, so that a cut-out of
 /// them need not be enlarged much.

@@ -4,9 +4,10 @@
 
 use std::f64::consts::TAU;
 
-use aisle_train::road::tuning::Augment;
 use rand::Rng as _;
 use rand::rngs::StdRng;
+
+use crate::road::tuning::Augment;
 
 /// Widths of a cut-out by its height.
 const RATIOS: (f64, f64) = (3.0 / 4.0, 4.0 / 3.0);
@@ -17,17 +18,19 @@ const TRIES: usize = 10;
 
 /// Changes pictures of one size into pictures of another.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Augmenter {
-    pub(crate) rules: Augment,
+pub struct Augmenter {
+    /// How much.
+    pub rules: Augment,
     /// Height and width of what comes in.
-    pub(crate) from: [usize; 2],
+    pub from: [usize; 2],
     /// Height and width of what goes out.
-    pub(crate) to: [usize; 2],
+    pub to: [usize; 2],
 }
 
 impl Augmenter {
     /// A changed picture; both are rows of packed RGB.
-    pub(crate) fn view(&self, pixels: &[u8], random: &mut StdRng) -> Vec<u8> {
+    #[must_use]
+    pub fn view(&self, pixels: &[u8], random: &mut StdRng) -> Vec<u8> {
         let mut view = self.sample(pixels, random);
         self.colour(&mut view, random);
         if random.random_bool(self.rules.erase.clamp(0.0, 1.0)) {
