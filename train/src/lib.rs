@@ -27,6 +27,7 @@ pub mod verify;
 pub mod watch;
 
 mod error;
+mod retouch;
 
 pub use error::TrainError;
 pub use features::Machine;

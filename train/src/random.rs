@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 /// A generator for one purpose.
 #[must_use]
-pub fn generator(seed: u64, purpose: &str, numbers: [usize; 2]) -> StdRng {
+pub fn generator(seed: u64, purpose: impl AsRef<[u8]>, numbers: [usize; 2]) -> StdRng {
     let mut digest = Sha256::new();
     digest.update(seed.to_le_bytes());
     digest.update(purpose);

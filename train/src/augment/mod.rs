@@ -1,18 +1,29 @@
 //! Changing pictures before they are learned from: a part cut out, turned,
-//! mirrored and enlarged in one go; then its colours; then a rectangle painted
+//! mirrored and enlarged in one go; then its colours; then less light, out of
+//! focus and with grain, as cameras take pictures; then a rectangle painted
 //! over (Zhong et al. 2020, "Random Erasing Data Augmentation").
 
-use std::f64::consts::TAU;
+mod larger;
 
+use image::{ImageBuffer, Rgb, RgbImage};
 use rand::Rng as _;
 use rand::rngs::StdRng;
 
+use crate::retouch::{blurred, byte, colour_at, dim, grain};
 use crate::road::tuning::Augment;
 
+pub use larger::larger;
+
 /// Widths of a cut-out by its height.
-const RATIOS: (f64, f64) = (3.0 / 4.0, 4.0 / 3.0);
+const RATIOS: (f32, f32) = (3.0 / 4.0, 4.0 / 3.0);
 /// Shares of a picture that a rectangle covers.
-const ERASED: (f64, f64) = (0.02, 0.2);
+const ERASED: (f32, f32) = (0.02, 0.2);
+/// Shares of the light that remain, spread evenly by their logarithm.
+const LIGHT: (f32, f32) = (0.03, 0.5);
+/// Deviations of a blur, as shares of the shorter side.
+const BLUR: (f32, f32) = (0.003, 0.02);
+/// Deviations of grain, as shares of white.
+const GRAIN: (f32, f32) = (0.02, 0.2);
 /// Tries to find a cut-out that fits.
 const TRIES: usize = 10;
 
@@ -22,27 +33,45 @@ pub struct Augmenter {
     /// How much.
     pub rules: Augment,
     /// Height and width of what comes in.
-    pub from: [usize; 2],
+    pub from: [u32; 2],
     /// Height and width of what goes out.
-    pub to: [usize; 2],
+    pub to: [u32; 2],
 }
 
 impl Augmenter {
+    /// All that a view depends on besides chance, in a line.
+    #[must_use]
+    pub fn described(&self) -> String {
+        format!("{self:?} {RATIOS:?} {ERASED:?} {LIGHT:?} {BLUR:?} {GRAIN:?}")
+    }
+
     /// A changed picture; both are rows of packed RGB.
     #[must_use]
     pub fn view(&self, pixels: &[u8], random: &mut StdRng) -> Vec<u8> {
-        let mut view = self.sample(pixels, random);
+        let [height, width] = self.from;
+        // Fewer pixels than that are no picture.
+        let picture = ImageBuffer::from_raw(width, height, pixels).unwrap_or_default();
+        let mut view = self.sample(&picture, random);
         self.colour(&mut view, random);
-        if random.random_bool(self.rules.erase.clamp(0.0, 1.0)) {
+        if happens(self.rules.dim, random) {
+            dim(&mut view, between(LIGHT, random));
+        }
+        if happens(self.rules.blur, random) {
+            view = blurred(&view, between(BLUR, random));
+        }
+        if happens(self.rules.grain, random) {
+            grain(&mut view, between(GRAIN, random), random);
+        }
+        if happens(self.rules.erase, random) {
             self.erase(&mut view, random);
         }
-        view
+        view.into_raw()
     }
 
     /// Height and width of a cut-out, as shares of what comes in.
-    fn cut(&self, random: &mut StdRng) -> [f64; 2] {
+    fn cut(&self, random: &mut StdRng) -> [f32; 2] {
         for _ in 0..TRIES {
-            let area: f64 = random.random_range(self.rules.crop.min(1.0)..=1.0);
+            let area = single(random.random_range(self.rules.crop.min(1.0)..=1.0));
             let (low, high) = (RATIOS.0.ln(), RATIOS.1.ln());
             let ratio = random.random_range(low..=high).exp().sqrt();
             let [height, width] = [area.sqrt() / ratio, area.sqrt() * ratio];
@@ -53,135 +82,94 @@ impl Augmenter {
         [1.0, 1.0]
     }
 
-    fn sample(&self, pixels: &[u8], random: &mut StdRng) -> Vec<u8> {
+    fn sample(&self, picture: &ImageBuffer<Rgb<u8>, &[u8]>, random: &mut StdRng) -> RgbImage {
         let [from_height, from_width] = self.from.map(float);
         let [to_height, to_width] = self.to.map(float);
         let [height, width] = self.cut(random);
         let (height, width) = (height * from_height, width * from_width);
-        let middle = |whole: f64, part: f64, random: &mut StdRng| {
+        let middle = |whole: f32, part: f32, random: &mut StdRng| {
             part / 2.0 + random.random_range(0.0..=1.0) * (whole - part)
         };
         let middle_y = middle(from_height, height, random);
         let middle_x = middle(from_width, width, random);
-        let angle = self.rules.rotation * random.random_range(-1.0..=1.0) / 360.0 * TAU;
+        let angle = single(self.rules.rotation * random.random_range(-1.0..=1.0)).to_radians();
         let mirrored = self.rules.flip && random.random_bool(0.5);
         let (sin, cos) = angle.sin_cos();
-        let source = Source { pixels, size: self.from };
-        let mut view = Vec::with_capacity(3 * self.to.iter().product::<usize>());
-        for row in 0..self.to[0] {
+        let [rows, columns] = self.to;
+        RgbImage::from_fn(columns, rows, |column, row| {
             let down = ((float(row) + 0.5) / to_height - 0.5) * height;
-            for column in 0..self.to[1] {
-                let across = ((float(column) + 0.5) / to_width - 0.5) * width;
-                let across = if mirrored { -across } else { across };
-                let y = middle_y + down * cos + across * sin - 0.5;
-                let x = middle_x + across * cos - down * sin - 0.5;
-                view.extend_from_slice(&source.at(y, x));
-            }
-        }
-        view
+            let across = ((float(column) + 0.5) / to_width - 0.5) * width;
+            let across = if mirrored { -across } else { across };
+            let x = middle_x + across * cos - down * sin - 0.5;
+            let y = middle_y + down * cos + across * sin - 0.5;
+            colour_at(picture, x, y)
+        })
     }
 
     /// Brightness, contrast about the mean grey, saturation about the pixel's
     /// own grey.
-    fn colour(&self, view: &mut [u8], random: &mut StdRng) {
+    fn colour(&self, view: &mut RgbImage, random: &mut StdRng) {
         let most = self.rules.colour;
-        let mut factor = || 1.0 + most * random.random_range(-1.0..=1.0);
+        let mut factor = || single(1.0 + most * random.random_range(-1.0..=1.0));
         let [brightness, contrast, saturation] = [factor(), factor(), factor()];
-        let (pixels, _) = view.as_chunks_mut::<3>();
-        let sum: f64 = pixels.iter().map(grey).sum();
-        let mean = sum / float(pixels.len().max(1));
-        for pixel in pixels {
-            let own = grey(pixel);
-            for channel in pixel {
-                let saturated = own + (f64::from(*channel) - own) * saturation;
-                let value = (mean + (saturated - mean) * contrast) * brightness;
-                *channel = byte(value);
+        let sum: f64 = view.pixels().map(|pixel| f64::from(grey(*pixel))).sum();
+        let mean = single(sum / f64::from(self.to.iter().product::<u32>().max(1)));
+        for pixel in view.pixels_mut() {
+            let own = grey(*pixel);
+            for channel in &mut pixel.0 {
+                let saturated = own + (f32::from(*channel) - own) * saturation;
+                *channel = byte((mean + (saturated - mean) * contrast) * brightness);
             }
         }
     }
 
-    fn erase(&self, view: &mut [u8], random: &mut StdRng) {
+    fn erase(&self, view: &mut RgbImage, random: &mut StdRng) {
         let [height, width] = self.to;
-        let share: f64 = random.random_range(ERASED.0..=ERASED.1);
-        let ratio = random.random_range(-1.0_f64..=1.0).exp().sqrt();
-        let part = |whole: usize, share: f64| whole_part(float(whole) * share.min(1.0));
-        let (tall, broad) = (part(height, share.sqrt() * ratio), part(width, share.sqrt() / ratio));
-        let top = random.random_range(0..=height.saturating_sub(tall));
-        let left = random.random_range(0..=width.saturating_sub(broad));
-        let colour: [u8; 3] = random.random();
-        let rows = view.chunks_exact_mut(3 * width).skip(top).take(tall);
-        for row in rows {
-            let (pixels, _) = row.as_chunks_mut::<3>();
-            pixels.iter_mut().skip(left).take(broad).for_each(|pixel| *pixel = colour);
-        }
+        let share = between(ERASED, random);
+        let ratio = random.random_range(-1.0_f32..=1.0).exp().sqrt();
+        let tall = part(height, share.sqrt() * ratio);
+        let broad = part(width, share.sqrt() / ratio);
+        let top = random.random_range(0..=height - tall);
+        let left = random.random_range(0..=width - broad);
+        let colour = RgbImage::from_pixel(broad, tall, Rgb(random.random()));
+        image::imageops::replace(view, &colour, left.into(), top.into());
     }
 }
 
-/// A picture that is read between its pixels.
-struct Source<'a> {
-    pixels: &'a [u8],
-    size: [usize; 2],
+/// Whether something happens that does with a share of pictures.
+fn happens(share: f64, random: &mut StdRng) -> bool {
+    share > 0.0 && random.random_bool(share.min(1.0))
 }
 
-impl Source<'_> {
-    /// The colour at a place, between its four neighbours; the edge goes on
-    /// beyond itself.
-    fn at(&self, y: f64, x: f64) -> [u8; 3] {
-        let ([top, bottom], down) = between(y, self.size[0]);
-        let ([left, right], across) = between(x, self.size[1]);
-        let corners = [(top, left), (top, right), (bottom, left), (bottom, right)];
-        let corners = corners.map(|(row, column)| self.pixel(row, column));
-        std::array::from_fn(|channel| {
-            let [a, b, c, d] =
-                corners.map(|pixel| f64::from(pixel.get(channel).copied().unwrap_or_default()));
-            let upper = a + (b - a) * across;
-            let lower = c + (d - c) * across;
-            byte(upper + (lower - upper) * down)
-        })
-    }
-
-    fn pixel(&self, row: usize, column: usize) -> [u8; 3] {
-        let start = 3 * (row * self.size[1] + column);
-        let pixel = self.pixels.get(start..).and_then(|rest| rest.first_chunk::<3>());
-        pixel.copied().unwrap_or_default()
-    }
-}
-
-/// The two whole places around a place, and how far it is from the first.
-fn between(place: f64, size: usize) -> ([usize; 2], f64) {
-    let last = float(size.saturating_sub(1));
-    let place = place.clamp(0.0, last);
-    let first = whole_part(place);
-    ([first, (first + 1).min(size.saturating_sub(1))], place.fract())
+/// Between two numbers above 0, spread evenly by their logarithm.
+fn between((low, high): (f32, f32), random: &mut StdRng) -> f32 {
+    random.random_range(low.ln()..=high.ln()).exp()
 }
 
 /// ITU-R BT.601.
-fn grey(pixel: &[u8; 3]) -> f64 {
-    let [red, green, blue] = pixel.map(f64::from);
+fn grey(pixel: Rgb<u8>) -> f32 {
+    let [red, green, blue] = pixel.0.map(f32::from);
     0.299 * red + 0.587 * green + 0.114 * blue
 }
 
-#[expect(clippy::cast_precision_loss, reason = "sides of pictures are far below 2^52")]
-const fn float(number: usize) -> f64 {
-    number as f64
+#[expect(clippy::cast_precision_loss, reason = "sides of pictures are far below 2^24")]
+const fn float(side: u32) -> f32 {
+    side as f32
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "a picture's places need no more")]
+const fn single(value: f64) -> f32 {
+    value as f32
+}
+
+/// A share of a side, in whole pixels.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a side of a picture, not below 0"
+    reason = "a share of a number is no larger, and not below 0"
 )]
-const fn whole_part(value: f64) -> usize {
-    value as usize
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "what is beyond a byte becomes its limit"
-)]
-fn byte(value: f64) -> u8 {
-    (value + 0.5).clamp(0.0, 255.0) as u8
+fn part(side: u32, share: f32) -> u32 {
+    (float(side) * share.min(1.0)) as u32
 }
 
 #[cfg(test)]
@@ -189,15 +177,21 @@ mod tests {
     use super::*;
     use crate::random::generator;
 
-    const STILL: Augment =
-        Augment { crop: 1.0, flip: false, rotation: 0.0, colour: 0.0, erase: 0.0 };
+    const STILL: Augment = Augment {
+        crop: 1.0,
+        flip: false,
+        rotation: 0.0,
+        colour: 0.0,
+        erase: 0.0,
+        ..Augment::LEARNING
+    };
 
     fn gradient(height: usize, width: usize) -> Vec<u8> {
         let channel = |place: usize| u8::try_from(place % 251).unwrap();
         (0..3 * height * width).map(channel).collect()
     }
 
-    fn augmenter(rules: Augment, from: usize, to: usize) -> Augmenter {
+    fn augmenter(rules: Augment, from: u32, to: u32) -> Augmenter {
         Augmenter { rules, from: [from; 2], to: [to; 2] }
     }
 
@@ -238,5 +232,32 @@ mod tests {
         let painted: Vec<&[u8]> = view.chunks(3).filter(|pixel| **pixel != [100; 3]).collect();
         assert!(painted.len() > 9 && painted.len() < 30 * 30 / 3, "{}", painted.len());
         assert!(painted.windows(2).all(|two| two[0] == two[1]));
+    }
+
+    /// The mean of a picture's values, and their mean distance from it.
+    fn mean_and_spread(pixels: &[u8]) -> (f64, f64) {
+        let mean =
+            |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / pixels.len() as f64;
+        let middle = mean(&mut pixels.iter().map(|value| f64::from(*value)));
+        (middle, mean(&mut pixels.iter().map(|value| (f64::from(*value) - middle).abs())))
+    }
+
+    #[test]
+    fn less_light_is_darker_a_blur_is_flatter_and_grain_is_rougher() {
+        let stripes: Vec<u8> =
+            (0..200 * 200).flat_map(|nth| [if nth % 2 == 0 { 90 } else { 160 }; 3]).collect();
+        let of = |rules, nth| {
+            mean_and_spread(
+                &augmenter(rules, 200, 200).view(&stripes, &mut generator(nth, "view", [0, 0])),
+            )
+        };
+        let (light, rough) = mean_and_spread(&stripes);
+        for nth in 0..20 {
+            assert!(of(Augment { dim: 1.0, ..STILL }, nth).0 < 0.8 * light);
+            let (mean, spread) = of(Augment { blur: 1.0, ..STILL }, nth);
+            assert!((mean - light).abs() < 2.0 && spread < rough);
+            let (mean, spread) = of(Augment { grain: 1.0, ..STILL }, nth);
+            assert!((mean - light).abs() < 5.0 && spread > rough - 1.0, "{spread} after {rough}");
+        }
     }
 }

@@ -83,7 +83,11 @@ fn way(trained: &Trained) -> String {
 
 fn settings(trained: &Trained) -> String {
     let head = trained.head.as_ref().map(|head| {
-        format!("Regularisation {}, balance of categories {}", head.lambda, head.rules.balance)
+        let views = head.views.map_or_else(String::new, |views| {
+            format!(", {} changed views of each picture with seed {}", views.number, views.seed)
+        });
+        let (lambda, balance) = (head.lambda, head.rules.balance);
+        format!("Regularisation {lambda}, balance of categories {balance}{views}")
     });
     let tuning = trained.tuning.as_ref().map(|tuning| {
         let rules = &tuning.rules;
