@@ -141,6 +141,17 @@ pub(crate) struct EvaluateArgs {
     #[arg(long, env = "AISLE_PRECISION", value_name = "NAME", value_parser = GivenParser)]
     #[arg(help_heading = "Settings")]
     pub(crate) precision: Option<Given>,
+
+    /// Folder for the service's files, where `aisle tune` remembers how models
+    /// run best: --data of the service.
+    #[arg(long, env = "AISLE_DATA", value_name = "FOLDER", value_parser = GivenParser)]
+    #[arg(help_heading = "Settings")]
+    pub(crate) tuned_in: Option<Given>,
+
+    /// Images that share one run of the network at most, as for serving.
+    #[arg(long, env = "AISLE_MAX_BATCH", value_name = "NUMBER", value_parser = GivenParser)]
+    #[arg(help_heading = "Settings", hide_short_help = true)]
+    pub(crate) max_batch: Option<Given>,
 }
 
 /// What to verify.
@@ -208,7 +219,8 @@ pub(crate) struct MachineArgs {
     #[arg(long, env = "AISLE_ORT_LIB", value_name = "FILE", value_parser = GivenParser)]
     ort_lib: Option<Given>,
 
-    /// Where networks run, as for serving; `auto` is the CPU here.
+    /// Where networks run, as for serving. With `auto`, a model is judged as
+    /// `aisle tune` has arranged it, and learned on the CPU.
     #[arg(long, env = "AISLE_PROVIDER", value_name = "NAME", value_parser = GivenParser)]
     provider: Option<Given>,
 

@@ -7,6 +7,7 @@ use aisle_shared::domain::ModelName;
 use aisle_worker::decoder::{Decoder, Refusal};
 use aisle_worker::model::{ModelFolder, Preprocessing};
 use aisle_worker::preprocess::{Framing, Preprocessor};
+use aisle_worker::tune::TuningSettings;
 use aisle_worker::{Extractor, Part};
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -78,6 +79,26 @@ impl Network {
         let extractor =
             Extractor::of_model(&machine.library, folder, &machine.plan, &machine.session)?;
         Ok(Self::new(extractor, &folder.preprocessing))
+    }
+
+    /// A whole model as a worker with `provider = "auto"` runs it.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn as_tuned(
+        folder: &ModelFolder,
+        machine: &Machine,
+        tuning: &TuningSettings,
+    ) -> Result<Self, FeatureError> {
+        let Machine { library, threads, session, .. } = machine;
+        let extractor = Extractor::as_tuned(library, folder, tuning, *threads, session.max_batch)?;
+        Ok(Self::new(extractor, &folder.preprocessing))
+    }
+
+    /// Where it runs and in which arithmetic or variant.
+    #[must_use]
+    pub const fn way(&self) -> &[String; 2] {
+        self.extractor.way()
     }
 
     /// A graph that is in memory and sees pixels as a model folder's network
