@@ -13,7 +13,7 @@ use jiff::{Span, SpanRelativeTo};
 use crate::settings::SettingsArgs;
 
 pub(crate) use deep::DeepArgs;
-pub(crate) use train::{EvaluateArgs, TrainArgs, VerifyArgs};
+pub(crate) use train::{ChangeArgs, EvaluateArgs, TrainArgs, VerifyArgs};
 
 /// Tells which category a product photograph belongs to.
 #[derive(Debug, Parser)]

@@ -56,14 +56,6 @@ pub enum TuneError {
     /// Images cannot be decoded.
     #[error("images cannot be decoded: {0}")]
     Decoder(String),
-    /// A picture is not what it was when the work began.
-    #[error("{name} has changed since the work began: {why}")]
-    Changed {
-        /// Its name in the data set.
-        name: String,
-        /// What is wrong with it now.
-        why: String,
-    },
     /// A training that was stopped was another.
     #[error(
         "{} holds a training of {model} that was stopped, of other data or with other settings: \

@@ -8,9 +8,7 @@
 //! learned, a training that is resumed learns otherwise than one that was
 //! never stopped, a tuned model is worse on validation than what it began as.
 
-mod augment;
 mod checkpoint;
-mod clutter;
 mod compact;
 mod error;
 mod judge;
@@ -18,7 +16,6 @@ mod learner;
 mod network;
 mod pixels;
 mod proof;
-mod random;
 mod road;
 mod schedule;
 mod settings;

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use aisle_train::Machine;
 use aisle_train::dataset::Picture;
+use aisle_train::features::FeatureError;
 use aisle_train::watch::Watcher;
 use aisle_worker::decoder::Decoder;
 use aisle_worker::preprocess::Framing;
@@ -67,7 +68,9 @@ pub(crate) fn decode(
         chunk.par_iter().enumerate().try_for_each(|(place, picture)| {
             let bytes = picture.place.read(machine.limits.max_bytes);
             // It was decoded a moment ago, so it has changed since.
-            let changed = |why: String| TuneError::Changed { name: picture.name.clone(), why };
+            let changed = |why: String| {
+                TuneError::from(FeatureError::Changed { name: picture.name.clone(), why })
+            };
             let bytes = bytes.map_err(|error| changed(error.to_string()))?;
             let framed = decoder.frame(&bytes, framing);
             let framed = framed.map_err(|error| changed(error.to_string()))?;

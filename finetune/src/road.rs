@@ -5,7 +5,7 @@ mod beginning;
 use std::time::Instant;
 
 use aisle_train::export::Place as ModelPlace;
-use aisle_train::features::{Backbone, Network, extract};
+use aisle_train::features::{Backbone, FeatureError, Network, extract};
 use aisle_train::onnx::LOGITS;
 use aisle_train::road::tuning::Tuning;
 use aisle_train::road::{Learned, PROVING, Prepared, goldens};
@@ -109,7 +109,7 @@ fn learn(
         watcher.tell(&format!("going on after epoch {}", done.len().saturating_sub(1)));
         (training.done, training.best) = (done, best);
     }
-    let mut watching = Watching::new(watcher, settings.log.as_deref(), categories)?;
+    let mut watching = Watching::new(watcher, train.log.as_deref(), categories)?;
     training.run(watcher, &mut watching)?;
 
     let graph = training.judge.graph(&training.learner)?;
@@ -163,7 +163,7 @@ fn test(
     let extracted = extract(&pictures, &mut [network], &prepared.framing, &train.machine, watcher)?;
     if let Some(broken) = extracted.broken.first() {
         let (name, why) = (broken.name.clone(), broken.reason.clone());
-        return Err(TuneError::Changed { name, why });
+        return Err(FeatureError::Changed { name, why }.into());
     }
     Ok(extracted.rows)
 }

@@ -1,7 +1,5 @@
 //! What is to be learned, and how.
 
-use std::path::PathBuf;
-
 use aisle_train::TrainSettings;
 use aisle_train::road::tuning::Rules;
 
@@ -19,8 +17,6 @@ pub struct TuneSettings {
     pub teacher: Option<PathBuf>,
     /// Begins anew where an unfinished training was left.
     pub restart: bool,
-    /// The folder in which event files for TensorBoard are written.
-    pub log: Option<PathBuf>,
     /// Where it learns.
     pub place: Place,
 }

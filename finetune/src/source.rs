@@ -12,9 +12,9 @@ use rand::Rng as _;
 use rayon::prelude::*;
 
 use crate::TuneError;
-use crate::augment::Augmenter;
 use crate::pixels::Records;
-use crate::random::generator;
+use aisle_train::augment::Augmenter;
+use aisle_train::random::generator;
 
 /// Pictures that are in memory at once while their values are computed.
 const CHUNK: usize = 64;

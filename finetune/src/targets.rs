@@ -93,7 +93,7 @@ pub(crate) fn mixed(parameter: f64, random: &mut StdRng) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::generator;
+    use aisle_train::random::generator;
 
     #[test]
     fn a_target_gives_the_label_its_share_and_spreads_the_rest() {

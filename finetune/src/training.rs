@@ -9,11 +9,11 @@ use crate::TuneError;
 use crate::checkpoint::{Best, Checkpoint};
 use crate::judge::Judge;
 use crate::learner::{Batch, Learner};
-use crate::random::generator;
 use crate::schedule;
 use crate::source::Source;
 use crate::targets::{Targets, mixed};
 use crate::watching::Watching;
+use aisle_train::random::generator;
 
 /// A training on its way.
 pub(crate) struct Training<'a> {

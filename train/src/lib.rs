@@ -10,12 +10,14 @@
 //! serving computes something else than training did, a figure is told that
 //! was not measured.
 
+pub mod augment;
 pub mod dataset;
 pub mod export;
 pub mod features;
 pub mod head;
 pub mod onnx;
 pub mod page;
+pub mod random;
 pub mod report;
 pub mod road;
 pub mod robustness;
@@ -25,6 +27,7 @@ pub mod verify;
 pub mod watch;
 
 mod error;
+mod retouch;
 
 pub use error::TrainError;
 pub use features::Machine;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use aisle_train::road::tuning::{Augment, Rules, Schedule};
 use clap::{ArgGroup, Args, ValueEnum};
 
+use super::ChangeArgs;
+
 /// How to learn in the network itself.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Learning in the network itself")]
@@ -53,11 +55,6 @@ pub(crate) struct DeepArgs {
     #[arg(long, value_name = "NUMBER", requires = "deep")]
     pub(crate) patience: Option<usize>,
 
-    /// How strongly photographs are changed before they are learned from: 0
-    /// not at all, 1 as usual.
-    #[arg(long, value_name = "NUMBER", requires = "deep")]
-    pub(crate) augment: Option<f64>,
-
     /// How strongly two photographs are mixed: 0 not at all, 1 evenly. Without
     /// it, 0.2.
     #[arg(long, value_name = "NUMBER", requires = "deep")]
@@ -73,11 +70,6 @@ pub(crate) struct DeepArgs {
     #[arg(long, value_name = "FOLDER", requires = "deep")]
     pub(crate) teacher: Option<PathBuf>,
 
-    /// Changed views of each photograph that are kept on disk while the last
-    /// layers learn. Without it, 6.
-    #[arg(long, value_name = "NUMBER", requires = "deep")]
-    pub(crate) views: Option<usize>,
-
     /// Learn on the first NVIDIA GPU.
     #[arg(long, requires = "deep")]
     pub(crate) gpu: bool,
@@ -85,10 +77,6 @@ pub(crate) struct DeepArgs {
     /// Forget a training of this model that was stopped.
     #[arg(long, requires = "deep")]
     pub(crate) restart: bool,
-
-    /// Folder for event files, by which TensorBoard shows how learning goes.
-    #[arg(long, value_name = "FOLDER", requires = "deep")]
-    pub(crate) tensorboard: Option<PathBuf>,
 }
 
 /// Which layers learn.
@@ -130,7 +118,7 @@ impl DeepArgs {
     }
 
     /// The same as rules.
-    pub(crate) fn rules(&self, seed: u64, balance: f64) -> Rules {
+    pub(crate) fn rules(&self, change: &ChangeArgs, seed: u64, balance: f64) -> Rules {
         let usual = if self.from_scratch { Rules::from_scratch() } else { Rules::default() };
         Rules {
             layers: match self.layers {
@@ -149,10 +137,10 @@ impl DeepArgs {
             patience: self.patience.unwrap_or(usual.patience),
             augment: Augment {
                 clutter: self.clutter,
-                ..self.augment.map_or(usual.augment, Augment::of_strength)
+                ..usual.augment.scaled(change.augment.unwrap_or(1.0))
             },
             mix_up: self.mix_up.unwrap_or(usual.mix_up),
-            views: self.views.unwrap_or(usual.views),
+            views: change.views.unwrap_or(usual.views),
             balance,
             seed,
             ..usual

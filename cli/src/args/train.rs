@@ -4,13 +4,16 @@
 use std::path::PathBuf;
 
 use aisle_train::dataset::Part;
-use clap::{Args, ValueEnum};
+use aisle_train::features::Views;
+use aisle_train::road::tuning::Augment;
+use clap::{ArgGroup, Args, ValueEnum};
 
 use super::DeepArgs;
 use crate::settings::{Given, GivenParser, Layer, SettingsArgs};
 
 /// What to learn from, and what to make of it.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("changing").args(["views", "fine_tune", "from_scratch"]).multiple(true))]
 pub(crate) struct TrainArgs {
     #[command(flatten)]
     pub(crate) data: DataArgs,
@@ -59,6 +62,13 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 0.5)]
     pub(crate) balance: f64,
 
+    #[command(flatten)]
+    pub(crate) change: ChangeArgs,
+
+    /// Folder for event files, by which TensorBoard shows how learning goes.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) tensorboard: Option<PathBuf>,
+
     /// Folder in which features are kept for the next time. Without it,
     /// .aisle-cache beside the model folder.
     #[arg(long, value_name = "FOLDER")]
@@ -77,6 +87,22 @@ pub(crate) struct TrainArgs {
 
     #[command(flatten)]
     pub(crate) machine: MachineArgs,
+}
+
+/// How photographs are changed before they are learned from. Those that judge
+/// never are.
+#[derive(Debug, Args)]
+pub(crate) struct ChangeArgs {
+    /// Changed views of each photograph that are learned from too: cut, turned,
+    /// mirrored, coloured, darker, blurred, with grain, partly hidden. None
+    /// unless a number is given; with --fine-tune, 6 are kept on disk while the
+    /// last layers learn.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) views: Option<usize>,
+
+    /// How strongly photographs are changed: 0 not at all, 1 as usual.
+    #[arg(long, value_name = "NUMBER", requires = "changing")]
+    pub(crate) augment: Option<f64>,
 }
 
 /// What to judge, and by what.
@@ -115,6 +141,17 @@ pub(crate) struct EvaluateArgs {
     #[arg(long, env = "AISLE_PRECISION", value_name = "NAME", value_parser = GivenParser)]
     #[arg(help_heading = "Settings")]
     pub(crate) precision: Option<Given>,
+
+    /// Folder for the service's files, where `aisle tune` remembers how models
+    /// run best: --data of the service.
+    #[arg(long, env = "AISLE_DATA", value_name = "FOLDER", value_parser = GivenParser)]
+    #[arg(help_heading = "Settings")]
+    pub(crate) tuned_in: Option<Given>,
+
+    /// Images that share one run of the network at most, as for serving.
+    #[arg(long, env = "AISLE_MAX_BATCH", value_name = "NUMBER", value_parser = GivenParser)]
+    #[arg(help_heading = "Settings", hide_short_help = true)]
+    pub(crate) max_batch: Option<Given>,
 }
 
 /// What to verify.
@@ -182,7 +219,8 @@ pub(crate) struct MachineArgs {
     #[arg(long, env = "AISLE_ORT_LIB", value_name = "FILE", value_parser = GivenParser)]
     ort_lib: Option<Given>,
 
-    /// Where networks run, as for serving; `auto` is the CPU here.
+    /// Where networks run, as for serving. With `auto`, a model is judged as
+    /// `aisle tune` has arranged it, and learned on the CPU.
     #[arg(long, env = "AISLE_PROVIDER", value_name = "NAME", value_parser = GivenParser)]
     provider: Option<Given>,
 
@@ -198,6 +236,15 @@ impl MachineArgs {
         let Self { config, ort_lib, provider, threads } = self;
         let layer = Layer { ort_lib, provider, threads, ..Layer::default() };
         SettingsArgs { config, layer, ..SettingsArgs::default() }
+    }
+}
+
+impl ChangeArgs {
+    /// The views that a head on frozen networks learns from.
+    pub(crate) fn views(&self, seed: u64) -> Option<Views> {
+        let number = self.views.filter(|number| *number > 0)?;
+        let augment = Augment::BEARING.scaled(self.augment.unwrap_or(1.0));
+        Some(Views { number, augment, seed })
     }
 }
 

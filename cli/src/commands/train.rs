@@ -25,7 +25,7 @@ pub(crate) fn run(args: TrainArgs) -> anyhow::Result<()> {
     // must compute the same.
     machine.plan.precision = Precision::Fp32;
     let cache = (!args.no_cache).then(|| args.cache.clone().unwrap_or_else(beside));
-    let rules = args.deep.rules(args.seed, args.balance);
+    let rules = args.deep.rules(&args.change, args.seed, args.balance);
     let train = TrainSettings {
         source: args.data.source(),
         backbones: args.backbone,
@@ -40,10 +40,12 @@ pub(crate) fn run(args: TrainArgs) -> anyhow::Result<()> {
             minimum: args.min_count,
         },
         head: head::Rules { balance: args.balance },
+        views: args.change.views(args.seed).filter(|_| !args.deep.is_wanted()),
+        log: args.tensorboard,
         machine: Machine { cache, ..machine },
     };
     let trained = if args.deep.is_wanted() {
-        tune(train, rules, args.deep)?
+        tune(train, rules, &args.deep)?
     } else {
         aisle_train::train(&train, &Bars::new())?
     };
@@ -53,7 +55,7 @@ pub(crate) fn run(args: TrainArgs) -> anyhow::Result<()> {
 
 /// Learns in the network itself.
 #[cfg(feature = "fine-tune")]
-fn tune(train: TrainSettings, rules: Rules, args: DeepArgs) -> anyhow::Result<Trained> {
+fn tune(train: TrainSettings, rules: Rules, args: &DeepArgs) -> anyhow::Result<Trained> {
     use aisle_finetune::{Compact, Place, TuneSettings};
 
     /// Pixels of a side where none are asked for.
@@ -65,7 +67,6 @@ fn tune(train: TrainSettings, rules: Rules, args: DeepArgs) -> anyhow::Result<Tr
         from_scratch: args.from_scratch.then_some(Compact { size }),
         teacher: args.teacher,
         restart: args.restart,
-        log: args.tensorboard,
         place: if args.gpu { Place::Gpu } else { Place::Cpu },
     };
     Ok(aisle_finetune::tune(&settings, &Bars::new())?)
@@ -73,7 +74,7 @@ fn tune(train: TrainSettings, rules: Rules, args: DeepArgs) -> anyhow::Result<Tr
 
 /// Says how to get a program that learns in the network itself.
 #[cfg(not(feature = "fine-tune"))]
-fn tune(_: TrainSettings, _: Rules, _: DeepArgs) -> anyhow::Result<Trained> {
+fn tune(_: TrainSettings, _: Rules, _: &DeepArgs) -> anyhow::Result<Trained> {
     anyhow::bail!(
         "this program was built without learning in the network itself: `make trainer` builds \
          one with it, and the published images have it"

@@ -9,21 +9,16 @@ use aisle_train::onnx::{Branch, Cut, FEATURES, Program, build};
 use aisle_train::road::Prepared;
 use aisle_train::road::tuning::Rules;
 use aisle_train::watch::Watcher;
-use aisle_worker::model::{Crop, Extent, Preprocessing, Resize, ResizeTo};
-use aisle_worker::preprocess::{Framing, Preprocessor};
+use aisle_worker::preprocess::Preprocessor;
 use burn::tensor::Device;
 use sha2::{Digest as _, Sha256};
 
-use crate::augment::Augmenter;
 use crate::learner::Start;
 use crate::source::{Lower, Source};
 use crate::targets::{Targets, Taught};
 use crate::teacher::Teacher;
 use crate::{Place, TuneError, TuneSettings, pixels};
-
-/// How much larger pictures are kept than they are seen, so that a cut-out of
-/// them need not be enlarged much.
-const LARGER: (u32, u32) = (8, 7);
+use aisle_train::augment::{Augmenter, larger};
 
 /// Refuses rules that cannot be followed.
 pub(super) fn check(rules: &Rules) -> Result<(), TuneError> {
@@ -77,7 +72,7 @@ pub(super) fn start(
         let width = prepared.learn.features.ncols();
         return Ok(Start { weight: vec![0.0; categories * width], bias: vec![0.0; categories] });
     }
-    let head = prepared.head(settings.train.head, watcher)?.head;
+    let head = prepared.head(&prepared.learn, settings.train.head, watcher, &mut |_| Ok(()))?.head;
     Ok(Start { weight: head.weight.iter().copied().collect(), bias: head.bias.to_vec() })
 }
 
@@ -113,44 +108,19 @@ pub(super) fn source(
     let machine = &settings.train.machine;
     let larger = larger(&backbone.folder.preprocessing);
     let pictures = prepared.pictures_of(&prepared.learn);
-    let size = |framing: &Framing| framing.output_size().map(|side| side as usize);
     let lower = (cut.first > 0).then(|| lower(backbone, cut, settings, folder)).transpose()?;
     Ok(Source {
         pixels: pixels::decode(&pictures, &larger, machine, folder, watcher)?,
         pictures: pictures.len(),
         augmenter: Augmenter {
             rules: settings.rules.augment,
-            from: size(&larger),
-            to: size(&prepared.framing),
+            from: larger.output_size(),
+            to: prepared.framing.output_size(),
         },
         preprocessor: Preprocessor::new(&backbone.folder.preprocessing),
         seed: settings.rules.seed,
         lower,
     })
-}
-
-/// A framing that shows more of a picture, or the same in more pixels.
-fn larger(steps: &Preprocessing) -> Framing {
-    let framing = Framing::of(steps);
-    let (Some(resize), output) = (framing.resize, framing.output) else { return framing };
-    let more = |side: u32| side * LARGER.0 / LARGER.1;
-    let (to, whole) = match resize.to {
-        ResizeTo::ShortestEdge(edge) if output.height == output.width => {
-            let edge = edge.max(more(output.height));
-            (ResizeTo::ShortestEdge(edge), Extent { height: edge, width: edge })
-        }
-        ResizeTo::Exact(size) => {
-            let size = Extent { height: more(size.height), width: more(size.width) };
-            (ResizeTo::Exact(size), size)
-        }
-        ResizeTo::ShortestEdge(_)
-        | ResizeTo::ShortestEdgeUpTo { .. }
-        | ResizeTo::LongestEdge(_)
-        | ResizeTo::Within(_) => return framing,
-    };
-    let resize = Some(Resize { to, ..resize });
-    let crop = framing.crop.map(|crop| Crop { size: whole, ..crop });
-    Framing { resize, crop, output: whole }
 }
 
 fn lower(

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod data;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod page;
 #[cfg(test)]
 mod photographs;
@@ -15,3 +17,5 @@ mod shop;
 mod tuning;
 #[cfg(test)]
 mod verify;
+#[cfg(test)]
+mod views;

@@ -139,6 +139,38 @@ fn training_calculates_in_single_precision_whatever_serving_does() {
 }
 
 #[test]
+fn a_model_is_judged_as_it_was_tuned_and_the_answer_says_so() {
+    let shop = Shop::with(12);
+    shop.trained(&["--no-cache"]);
+    let network = shop.path("models/fruit/onnx");
+    // A variant that trials may find no faster, so it is chosen by hand.
+    fs::copy(network.join("model.onnx"), network.join("model_int8.onnx")).expect("a copy");
+    let state = shop.path("state");
+    let judged = |arguments: &[&str]| {
+        let mut evaluate = Command::new(binary());
+        evaluate.arg("evaluate").arg(shop.path("models/fruit")).arg("--json");
+        evaluate.arg("--data").arg(shop.path("data")).arg("--tuned-in").arg(&state);
+        json(&run(evaluate.args(arguments)))
+    };
+    let plain = judged(&[]);
+    let way = |provider: &str, precision: &str, tuned: bool| serde_json::json!({"provider": provider, "precision": precision, "tuned": tuned});
+    assert_eq!(plain["run"], way("cpu", "fp32", false));
+
+    // Nothing is remembered yet, so trials are made, as a worker makes them.
+    assert_eq!(judged(&["--provider", "auto"])["run"]["tuned"], true);
+    let file = state.join("tuning/fruit.json");
+    let record = fs::read(&file).expect("the choice is remembered");
+    let mut record: serde_json::Value = serde_json::from_slice(&record).expect("JSON");
+    record["chosen"] = serde_json::json!({
+        "provider": "cpu", "precision": "fp32", "variant": "int8", "sessions": 2, "threads": 1
+    });
+    fs::write(&file, record.to_string()).expect("a file");
+    let tuned = judged(&["--provider", "auto"]);
+    assert_eq!(tuned["run"], way("cpu", "int8", true));
+    assert_eq!(tuned["judgement"]["confusion"], plain["judgement"]["confusion"]);
+}
+
+#[test]
 fn a_model_is_not_judged_by_what_it_does_not_know() {
     let shop = Shop::with(12);
     shop.trained(&["--no-cache"]);

@@ -4,13 +4,14 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Cursor, Write as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use aisle_tests::pictures::picture;
-use aisle_tests::places::{python, repository, shared_folder};
+use aisle_tests::places::shared_folder;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use serde_json::Value;
 
+use crate::events::{events, has_tensorboard};
 use crate::shop::{CATEGORIES, Shop, complaint, json};
 
 /// Says so where the program cannot learn in a network.
@@ -118,21 +119,13 @@ fn a_training_that_was_killed_goes_on_and_learns_the_same() {
 
 #[test]
 fn tensorboard_itself_reads_how_learning_went() {
-    if !can_tune("TensorBoard reads") {
-        return;
-    }
-    let has_it = Command::new(python()).args(["-c", "import tensorboard"]).output();
-    if !has_it.expect("Python runs").status.success() {
-        let why = "skipped TensorBoard reads: the package tensorboard is absent";
-        let _ = writeln!(std::io::stderr(), "{why}");
+    if !can_tune("TensorBoard reads") || !has_tensorboard("TensorBoard reads") {
         return;
     }
     let shop = Shop::with(12);
     let folder = shop.path("events");
     let report = scratch(&shop, &["--epochs", "2", "--tensorboard", &folder.to_string_lossy()]);
-    let script = repository().join("tests/tests/training/read_events.py");
-    let output = Command::new(python()).arg(script).arg(&folder).output().expect("Python runs");
-    let read = json(&output);
+    let read = events(&folder);
     let epochs = report["tuning"]["epochs_done"].as_array().expect("epochs");
     let top_1 = read["scalars"]["top-1/validation"].as_array().expect("figures");
     assert_eq!(top_1.len(), 3, "{read:#}");

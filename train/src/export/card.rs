@@ -94,7 +94,11 @@ fn teacher(tuning: &Tuning) -> String {
 
 fn settings(trained: &Trained) -> String {
     let head = trained.head.as_ref().map(|head| {
-        format!("Regularisation {}, balance of categories {}", head.lambda, head.rules.balance)
+        let views = head.views.map_or_else(String::new, |views| {
+            format!(", {} changed views of each picture with seed {}", views.number, views.seed)
+        });
+        let (lambda, balance) = (head.lambda, head.rules.balance);
+        format!("Regularisation {lambda}, balance of categories {balance}{views}")
     });
     let tuning = trained.tuning.as_ref().map(|tuning| {
         let rules = &tuning.rules;
@@ -128,8 +132,10 @@ fn table(judgement: &Judgement) -> String {
             rows.push((format!("Parent category accepted at {wanted:.0} % right"), share));
         }
     }
-    let error = judgement.calibration.after * 100.0;
-    rows.push(("Calibration error".to_owned(), format!("{error:.1} %")));
+    let [error, high] =
+        [judgement.calibration.after, judgement.calibration.by_chance.high].map(|it| it * 100.0);
+    let error = format!("{error:.1} %, where perfect scores would show up to {high:.1} %");
+    rows.push(("Calibration error".to_owned(), error));
     let rows: Vec<String> =
         rows.into_iter().map(|(what, figure)| format!("| {what} | {figure} |\n")).collect();
     format!("| Figure | Share (95 % interval) |\n|---|---|\n{}", rows.concat())

@@ -29,7 +29,7 @@ pub(super) struct Known {
 }
 
 /// Features by the digest of a file.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Cache {
     known: HashMap<Digest, Known>,
     file: Option<BufWriter<File>>,
@@ -38,7 +38,7 @@ pub(super) struct Cache {
 impl Cache {
     /// A cache that ends with the process.
     pub(super) fn in_memory() -> Self {
-        Self { known: HashMap::new(), file: None }
+        Self::default()
     }
 
     /// The cache in a file, which is made if it is not there and begun anew if

@@ -32,6 +32,14 @@ pub enum FeatureError {
     /// Decoding stopped working on the way.
     #[error("images cannot be decoded any more: {0}")]
     Stopped(String),
+    /// A picture is not what it was when the work began.
+    #[error("{name} has changed since the work began: {why}")]
+    Changed {
+        /// Its name in the data set.
+        name: String,
+        /// What is wrong with it now.
+        why: String,
+    },
     /// Two backbones see different parts of a picture.
     #[error("{first} and {other} cannot be joined: {what}")]
     Mismatch {

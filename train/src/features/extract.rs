@@ -1,12 +1,13 @@
 //! Running pictures through networks, a chunk at a time: read and framed on
 //! all threads, then through each network that has not seen them before.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use aisle_shared::domain::ModelName;
 use aisle_worker::decoder::{Decoder, Refusal};
 use aisle_worker::model::{ModelFolder, Preprocessing};
 use aisle_worker::preprocess::{Framing, Preprocessor};
+use aisle_worker::tune::TuningSettings;
 use aisle_worker::{Extractor, Part};
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -20,7 +21,7 @@ use crate::split::{Digest, Fingerprint};
 use crate::watch::Watcher;
 
 /// Pictures that are in memory at once.
-const CHUNK: usize = 64;
+pub(super) const CHUNK: usize = 64;
 
 /// A network that pictures are run through, and what is known of it.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct Network {
     extractor: Extractor,
     preprocessor: Preprocessor,
     cache: Cache,
+    /// Where values are kept, if they are.
+    shelf: Option<Shelf>,
     /// Whether values are the mean of a picture and its mirror image.
     mirrored: bool,
 }
@@ -48,16 +51,24 @@ impl Network {
         let part = Part { model: name, graph: &graph, output: FEATURES, size: backbone.size() };
         let extractor =
             Extractor::of_part(&machine.library, part, &machine.plan, &machine.session)?;
-        let cache = match &machine.cache {
-            Some(folder) => {
-                // Whatever the features depend on, in one line.
-                let framing = Framing::of(preprocessing);
-                let version = format!("{version} {framing:?} mirrored: {mirrored}");
-                open_cache(folder, name, &version, extractor.width())?
-            }
-            None => Cache::in_memory(),
-        };
-        Ok(Self { mirrored, ..Self::new(extractor, preprocessing, cache) })
+        let shelf = machine.cache.as_ref().map(|folder| {
+            // Whatever the features depend on, in one line.
+            let framing = Framing::of(preprocessing);
+            let version = format!("{version} {framing:?} mirrored: {mirrored}");
+            Shelf { folder: folder.clone(), name: name.clone(), version }
+        });
+        let mut network = Self { shelf, mirrored, ..Self::new(extractor, preprocessing) };
+        network.cache = network.cache_of("")?;
+        Ok(network)
+    }
+
+    /// A cache of its own for pictures that were changed in some way; none
+    /// for pictures as they are.
+    pub(super) fn cache_of(&self, way: &str) -> Result<Cache, FeatureError> {
+        match &self.shelf {
+            Some(shelf) => shelf.open(way, self.width()),
+            None => Ok(Cache::in_memory()),
+        }
     }
 
     /// A whole model: its values are the logits.
@@ -67,7 +78,27 @@ impl Network {
     pub fn of_model(folder: &ModelFolder, machine: &Machine) -> Result<Self, FeatureError> {
         let extractor =
             Extractor::of_model(&machine.library, folder, &machine.plan, &machine.session)?;
-        Ok(Self::new(extractor, &folder.preprocessing, Cache::in_memory()))
+        Ok(Self::new(extractor, &folder.preprocessing))
+    }
+
+    /// A whole model as a worker with `provider = "auto"` runs it.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn as_tuned(
+        folder: &ModelFolder,
+        machine: &Machine,
+        tuning: &TuningSettings,
+    ) -> Result<Self, FeatureError> {
+        let Machine { library, threads, session, .. } = machine;
+        let extractor = Extractor::as_tuned(library, folder, tuning, *threads, session.max_batch)?;
+        Ok(Self::new(extractor, &folder.preprocessing))
+    }
+
+    /// Where it runs and in which arithmetic or variant.
+    #[must_use]
+    pub const fn way(&self) -> &[String; 2] {
+        self.extractor.way()
     }
 
     /// A graph that is in memory and sees pixels as a model folder's network
@@ -86,11 +117,12 @@ impl Network {
         let part = Part { model: name, graph, output, size };
         let extractor =
             Extractor::of_part(&machine.library, part, &machine.plan, &machine.session)?;
-        Ok(Self::new(extractor, preprocessing, Cache::in_memory()))
+        Ok(Self::new(extractor, preprocessing))
     }
 
-    fn new(extractor: Extractor, steps: &Preprocessing, cache: Cache) -> Self {
-        Self { extractor, preprocessor: Preprocessor::new(steps), cache, mirrored: false }
+    fn new(extractor: Extractor, steps: &Preprocessing) -> Self {
+        let (preprocessor, cache) = (Preprocessor::new(steps), Cache::in_memory());
+        Self { extractor, preprocessor, cache, shelf: None, mirrored: false }
     }
 
     /// Values for each image.
@@ -127,35 +159,44 @@ impl Network {
         Ok(self.extractor.run(&tensors)?)
     }
 
-    /// Learns of those pictures that are new to it.
-    fn learn(&mut self, ready: &[Ready]) -> Result<(), FeatureError> {
+    /// Learns of those pictures that are new to a cache.
+    pub(super) fn learn(&mut self, ready: &[Ready], cache: &mut Cache) -> Result<(), FeatureError> {
         let new: Vec<&Ready> =
-            ready.iter().filter(|ready| self.cache.get(&ready.print.file).is_none()).collect();
+            ready.iter().filter(|ready| cache.get(&ready.print.file).is_none()).collect();
         let pixels: Vec<&[u8]> = new.iter().map(|ready| ready.pixels.as_slice()).collect();
         let values = self.run(&pixels)?;
         let unwritable =
             |source| FeatureError::File { path: "the cache of features".into(), source };
         for (ready, values) in new.iter().zip(values) {
-            self.cache.put(ready.print, values).map_err(unwritable)?;
+            cache.put(ready.print, values).map_err(unwritable)?;
         }
-        self.cache.flush().map_err(unwritable)
+        cache.flush().map_err(unwritable)
     }
 }
 
-fn open_cache(
-    folder: &Path,
-    name: &ModelName,
-    version: &str,
-    width: usize,
-) -> Result<Cache, FeatureError> {
-    let digest = Sha256::digest(version)
-        .iter()
-        .take(8)
-        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-    let path = folder.join(format!("{name}-{digest}.features"));
-    let fault = |source| FeatureError::File { path: path.clone(), source };
-    std::fs::create_dir_all(folder).map_err(fault)?;
-    Cache::open(&path, version, width).map_err(fault)
+/// Where the values of a network are kept.
+#[derive(Debug, Clone)]
+struct Shelf {
+    folder: PathBuf,
+    name: ModelName,
+    /// Whatever they depend on, in one line.
+    version: String,
+}
+
+impl Shelf {
+    /// The cache for pictures that were changed in some way.
+    fn open(&self, way: &str, width: usize) -> Result<Cache, FeatureError> {
+        let Self { folder, name, version } = self;
+        let version = format!("{version}{way}");
+        let digest = Sha256::digest(&version)
+            .iter()
+            .take(8)
+            .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        let path = folder.join(format!("{name}-{digest}.features"));
+        let fault = |source| FeatureError::File { path: path.clone(), source };
+        std::fs::create_dir_all(folder).map_err(fault)?;
+        Cache::open(&path, &version, width).map_err(fault)
+    }
 }
 
 /// What came of pictures, those that could be read in their order.
@@ -172,9 +213,9 @@ pub struct Extracted {
 }
 
 /// A picture on its way to the networks.
-struct Ready {
-    print: Fingerprint,
-    pixels: Vec<u8>,
+pub(super) struct Ready {
+    pub(super) print: Fingerprint,
+    pub(super) pixels: Vec<u8>,
 }
 
 /// What a look at a picture's file brought.
@@ -222,12 +263,16 @@ pub fn extract(
             prints.push(print);
         }
         for network in &mut *networks {
-            network.learn(&ready)?;
+            let mut cache = std::mem::take(&mut network.cache);
+            let learned = network.learn(&ready, &mut cache);
+            network.cache = cache;
+            learned?;
         }
         watcher.advance(chunk.len());
     }
     watcher.end();
-    let rows = rows(&prints, networks);
+    let caches: Vec<&Cache> = networks.iter().map(|network| &network.cache).collect();
+    let rows = rows(&prints, &caches, networks.iter().map(Network::width).sum());
     Ok(Extracted { places, prints, rows, broken })
 }
 
@@ -257,11 +302,11 @@ fn look(
     }
 }
 
-fn rows(prints: &[Fingerprint], networks: &[Network]) -> Array2<f32> {
-    let width = networks.iter().map(Network::width).sum();
+/// A row for each picture: what caches know of it side by side.
+pub(super) fn rows(prints: &[Fingerprint], caches: &[&Cache], width: usize) -> Array2<f32> {
     let mut rows = Array2::zeros((prints.len(), width));
     for (mut row, print) in rows.rows_mut().into_iter().zip(prints) {
-        let known = networks.iter().filter_map(|network| network.cache.get(&print.file));
+        let known = caches.iter().filter_map(|cache| cache.get(&print.file));
         let values = known.flat_map(|known| &known.features);
         for (slot, value) in row.iter_mut().zip(values) {
             *slot = *value;

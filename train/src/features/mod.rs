@@ -6,6 +6,7 @@ mod cache;
 mod error;
 mod extract;
 mod geometry;
+mod views;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -19,6 +20,9 @@ pub use backbone::Backbone;
 pub use error::FeatureError;
 pub use extract::{Extracted, Network, extract, networks};
 pub use geometry::{one_framing, shift};
+pub use views::Views;
+
+pub(crate) use views::again;
 
 /// What extraction needs of the machine.
 #[derive(Debug, Clone)]

@@ -2,6 +2,7 @@
 //! to weak, each beginning where the last ended, and the strength that serves
 //! unseen pictures best.
 
+use std::io;
 use std::sync::Mutex;
 
 use argmin::core::Executor;
@@ -65,6 +66,22 @@ pub struct Step {
     pub top_1: f64,
 }
 
+/// A strength of regularisation that was just tried, as a witness sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Tried<'a> {
+    /// How many were tried, with it.
+    pub count: usize,
+    /// What it brought.
+    pub step: Step,
+    /// The head that was found.
+    pub head: &'a LinearHead,
+    /// The least value of the objective after each point that was computed.
+    pub path: &'a [f64],
+}
+
+/// Is shown each strength of regularisation that was tried.
+pub type Witness<'a> = dyn FnMut(Tried<'_>) -> io::Result<()> + 'a;
+
 /// A head, and how it was found.
 #[derive(Debug, Clone)]
 pub struct Fit {
@@ -78,8 +95,14 @@ pub struct Fit {
 
 /// Why there is no head.
 #[derive(Debug, thiserror::Error)]
-#[error("no head was found: {0}")]
-pub struct FitError(String);
+pub enum FitError {
+    /// What is wrong with the numbers.
+    #[error("no head was found: {0}")]
+    Numbers(String),
+    /// What was found cannot be told.
+    #[error("how the head was found cannot be told: {0}")]
+    Untold(#[from] io::Error),
+}
 
 /// Finds a head on the pictures to learn from, and the strength of
 /// regularisation on those that choose.
@@ -92,9 +115,10 @@ pub fn fit(
     categories: usize,
     rules: Rules,
     watcher: &dyn Watcher,
+    witness: &mut Witness<'_>,
 ) -> Result<Fit, FitError> {
     if !learn.features.iter().chain(&choose.features).all(|value| value.is_finite()) {
-        return Err(FitError("a feature is no number".to_owned()));
+        return Err(FitError::Numbers("a feature is no number".to_owned()));
     }
     let standard = Standard::of(&learn.features);
     let features = standard.apply(&learn.features);
@@ -114,10 +138,13 @@ pub fn fit(
         };
         let start = at.unwrap_or_else(|| vec![0.0; objective.len()]);
         search(&objective, start)?;
-        let found = objective.best_so_far().ok_or_else(|| FitError("no number came out".into()))?;
+        let found = objective
+            .best_so_far()
+            .ok_or_else(|| FitError::Numbers("no number came out".into()))?;
         let head = standard.fold(&objective.head(&found));
         let step = judge_head(&head, choose, lambda);
         tried.push(step);
+        witness(Tried { count: tried.len(), step, head: &head, path: &objective.path() })?;
         at = Some(found);
         watcher.advance(1);
         if best.as_ref().is_none_or(|(best, _)| step.log_loss < best.log_loss) {
@@ -131,7 +158,7 @@ pub fn fit(
         }
     }
     watcher.end();
-    let (step, head) = best.ok_or_else(|| FitError("nothing was tried".into()))?;
+    let (step, head) = best.ok_or_else(|| FitError::Numbers("nothing was tried".into()))?;
     Ok(Fit { head, lambda: step.lambda, tried })
 }
 
@@ -139,7 +166,7 @@ pub fn fit(
 /// find no step that single precision can tell from none, which it calls an
 /// error; the best point that was seen is what counts.
 fn search(objective: &Objective<'_>, start: Vec<f64>) -> Result<(), FitError> {
-    let fault = |error: argmin::core::Error| FitError(error.to_string());
+    let fault = |error: argmin::core::Error| FitError::Numbers(error.to_string());
     let line =
         MoreThuenteLineSearch::<Vec<f64>, Vec<f64>, f64>::new().with_c(1e-4, 0.9).map_err(fault)?;
     let solver = LBFGS::<_, Vec<f64>, Vec<f64>, f64>::new(line, MEMORY)

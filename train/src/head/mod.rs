@@ -9,7 +9,7 @@ mod standard;
 mod temperature;
 mod weights;
 
-pub use fit::{Fit, FitError, Known, Rules, Step, fit, judge};
+pub use fit::{Fit, FitError, Known, Rules, Step, Tried, Witness, fit, judge};
 pub use linear::LinearHead;
 pub use softmax::{log_loss, scores};
 pub use temperature::temperature;

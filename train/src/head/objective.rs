@@ -40,7 +40,8 @@ pub(super) struct Objective<'a> {
 pub(super) struct Seen {
     last: Option<Point>,
     best: Option<(f64, Vec<f64>)>,
-    count: usize,
+    /// The value of the best after each point.
+    path: Vec<f64>,
 }
 
 #[derive(Clone)]
@@ -62,6 +63,11 @@ impl Objective<'_> {
     pub(super) fn best_so_far(&self) -> Option<Vec<f64>> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.best.as_ref().map(|(_, at)| at.clone())
+    }
+
+    /// The best value after each point that was computed.
+    pub(super) fn path(&self) -> Vec<f64> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).path.clone()
     }
 
     /// Numbers of a point: weights row by row, then biases.
@@ -89,10 +95,11 @@ impl Objective<'_> {
             return (last.value, last.gradient.clone());
         }
         let (value, gradient) = self.compute(at);
-        seen.count += 1;
         if value.is_finite() && seen.best.as_ref().is_none_or(|(best, _)| value < *best) {
             seen.best = Some((value, at.to_vec()));
         }
+        let best = seen.best.as_ref().map_or(value, |(best, _)| *best);
+        seen.path.push(best);
         let point = Point { at: at.to_vec(), value, gradient };
         let answer = (point.value, point.gradient.clone());
         seen.last = Some(point);
@@ -169,7 +176,7 @@ impl CostFunction for &Objective<'_> {
 
     fn cost(&self, at: &Vec<f64>) -> Result<f64, Error> {
         let (value, _) = self.point(at);
-        let count = self.seen.lock().unwrap_or_else(PoisonError::into_inner).count;
+        let count = self.seen.lock().unwrap_or_else(PoisonError::into_inner).path.len();
         // A line search has no end of its own where nothing satisfies it.
         if value.is_finite() && count <= POINTS {
             Ok(value)

@@ -3,6 +3,16 @@ use ndarray::{Array2, array};
 use super::*;
 use crate::watch::Nobody;
 
+/// A fit that nobody watches.
+fn fit(
+    learn: Known<'_>,
+    choose: Known<'_>,
+    categories: usize,
+    rules: Rules,
+) -> Result<Fit, FitError> {
+    super::fit(learn, choose, categories, rules, &Nobody, &mut |_| Ok(()))
+}
+
 /// Rows around a corner of their own for each label, which a linear head can
 /// tell apart, spread by a fixed pattern.
 fn corners(labels: &[usize]) -> Array2<f32> {
@@ -23,7 +33,7 @@ fn a_head_tells_apart_what_a_line_can() {
     let (features, unseen) = (corners(&learn), corners(&choose));
     let known = Known { features: features.view(), labels: &learn };
     let judge = Known { features: unseen.view(), labels: &choose };
-    let fit = fit(known, judge, 3, Rules::default(), &Nobody).unwrap();
+    let fit = fit(known, judge, 3, Rules::default()).unwrap();
     let logits = fit.head.logits(&unseen.view());
     assert!(log_loss(&logits.view(), &choose, 1.0) < 0.2, "{:?}", fit.tried);
     assert!(fit.tried.iter().any(|step| step.lambda == fit.lambda && step.top_1 == 1.0));
@@ -36,7 +46,7 @@ fn two_fits_are_the_same_to_the_bit_whatever_the_threads() {
     let known = Known { features: features.view(), labels: &learn };
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| fit(known, known, 3, Rules::default(), &Nobody).unwrap().head)
+        pool.install(|| fit(known, known, 3, Rules::default()).unwrap().head)
     };
     assert_eq!(run(1), run(3));
 }
@@ -47,7 +57,7 @@ fn a_feature_that_never_changes_has_no_weight() {
     let mut features = corners(&learn);
     features.column_mut(5).fill(7.5);
     let known = Known { features: features.view(), labels: &learn };
-    let head = fit(known, known, 3, Rules::default(), &Nobody).unwrap().head;
+    let head = fit(known, known, 3, Rules::default()).unwrap().head;
     assert!(head.weight.column(5).iter().all(|weight| *weight == 0.0));
     assert!(head.bias.iter().all(|bias| bias.is_finite()));
 }
@@ -62,7 +72,7 @@ fn balance_lifts_the_small_category() {
     });
     let known = Known { features: features.view(), labels: &learn };
     let share = |balance| {
-        let head = fit(known, known, 2, Rules { balance }, &Nobody).unwrap().head;
+        let head = fit(known, known, 2, Rules { balance }).unwrap().head;
         scores(&head.logits(&array![[0.0]].view()).view(), 1.0)[[0, 1]]
     };
     assert!(share(1.0) > 2.0 * share(0.0), "{} and {}", share(1.0), share(0.0));
@@ -88,5 +98,22 @@ fn features_that_are_no_numbers_are_an_error() {
     let mut features = corners(&learn);
     features[[0, 0]] = f32::NAN;
     let known = Known { features: features.view(), labels: &learn };
-    assert!(fit(known, known, 3, Rules::default(), &Nobody).is_err());
+    assert!(fit(known, known, 3, Rules::default()).is_err());
+}
+
+#[test]
+fn a_witness_sees_each_strength_and_how_the_objective_fell() {
+    let learn = labels(90);
+    let features = corners(&learn);
+    let known = Known { features: features.view(), labels: &learn };
+    let mut seen = Vec::new();
+    let mut witness = |tried: Tried<'_>| {
+        assert!(tried.path.is_sorted_by(|a, b| a >= b), "{:?}", tried.path);
+        assert!(tried.path.first() > tried.path.last());
+        seen.push((tried.count, tried.step.lambda));
+        Ok(())
+    };
+    let fit = super::fit(known, known, 3, Rules::default(), &Nobody, &mut witness).unwrap();
+    let told: Vec<_> = (1..).zip(fit.tried.iter().map(|step| step.lambda)).collect();
+    assert_eq!(seen, told);
 }

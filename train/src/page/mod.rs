@@ -67,7 +67,7 @@ pub fn of_evaluation(evaluation: &Evaluation, album: &Album) -> askama::Result<S
     let judgement = &evaluation.judgement;
     let page = Page {
         model: evaluation.model.as_str(),
-        summary: format!("Judged by {} pictures.", judgement.pictures),
+        summary: format!("Judged by {} pictures, run by {}.", judgement.pictures, evaluation.run),
         sections: vec![Section::new("How good it is", judgement, album)],
         data: None,
         robustness: evaluation.robustness.as_ref(),

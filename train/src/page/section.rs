@@ -82,7 +82,8 @@ impl<'a> Section<'a> {
         }
         let calibration = &judgement.calibration;
         let note = format!(
-            "temperature {:.2}; without it {}",
+            "perfect scores would show up to {}; without temperature {:.2} it is {}",
+            percent(calibration.by_chance.high),
             calibration.temperature,
             percent(calibration.before)
         );

@@ -10,7 +10,7 @@ mod share;
 mod text;
 
 pub use accepted::{Accepted, Answer, Best, PRECISIONS, Taken, thresholds};
-pub use calibration::{Bin, Calibration};
+pub use calibration::{Bin, Calibration, Chance};
 pub use curve::Point;
 pub use judge::{CategoryFigures, Confused, Judgement, LevelFigures, Pool, answers, judge};
 pub use loss::Loss;

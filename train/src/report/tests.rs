@@ -178,6 +178,22 @@ fn the_calibration_error_is_the_gap_between_sure_and_right() {
 }
 
 #[test]
+fn perfect_scores_of_few_pictures_show_an_error_too_and_of_many_nearly_none() {
+    let categories = categories(&["A", "B"]);
+    let chance = |pictures: usize, sure: f32| {
+        let logits = Array2::from_shape_fn((pictures, 2), |(_, nth)| [sure, 0.0][nth]);
+        judged(&categories, &logits, &vec![0; pictures], 1.0, &[]).calibration.by_chance
+    };
+    // A fair coin thrown 100 times: the mean distance from half is √(2/π) · 0.05.
+    let fair = chance(100, 0.0);
+    assert!((fair.mean - 0.04).abs() < 0.005, "{fair:?}");
+    // 1.96 · 0.05 is exceeded once in twenty times.
+    assert!((fair.high - 0.098).abs() < 0.015, "{fair:?}");
+    assert!(chance(10_000, 0.0).high < 0.012);
+    assert!(chance(100, 40.0).high < 1e-9);
+}
+
+#[test]
 fn people_read_the_figures() {
     let categories = categories(&["A", "B"]);
     let logits = array![[9.0, 1.0], [9.0, 1.0]];

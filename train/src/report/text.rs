@@ -38,6 +38,13 @@ fn write(text: &mut String, title: &str, judgement: &Judgement) -> std::fmt::Res
         calibration.temperature,
         calibration.before * 100.0
     )?;
+    let by_chance = calibration.by_chance;
+    writeln!(
+        text,
+        "    of perfect scores    {:.1} % on average of so many pictures, up to {:.1} %",
+        by_chance.mean * 100.0,
+        by_chance.high * 100.0
+    )?;
     categories(text, judgement)?;
     if !judgement.most_confused.is_empty() {
         writeln!(text, "  most often confused")?;

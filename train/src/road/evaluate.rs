@@ -1,11 +1,13 @@
 //! `aisle evaluate`: a model folder held against pictures that are known.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::path::PathBuf;
 
 use aisle_shared::domain::ModelName;
 use aisle_worker::model::ModelFolder;
 use aisle_worker::preprocess::Framing;
+use aisle_worker::tune::TuningSettings;
 use serde::Serialize;
 
 use crate::TrainError;
@@ -35,6 +37,20 @@ pub struct EvaluateSettings {
     pub page: Option<PathBuf>,
     /// What the machine offers.
     pub machine: Machine,
+    /// Where ways to run networks are tried and remembered, where the model is
+    /// to run in the way that is the fastest here, and not as the machine says.
+    pub tuned: Option<TuningSettings>,
+}
+
+/// How a model was run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Run {
+    /// Where.
+    pub provider: String,
+    /// In which arithmetic, or which variant of the network.
+    pub precision: String,
+    /// Whether trials on this machine have chosen it.
+    pub tuned: bool,
 }
 
 /// How good a model is on a data set.
@@ -44,6 +60,8 @@ pub struct Evaluation {
     pub model: ModelName,
     /// A digest of its folder.
     pub version: String,
+    /// How it was run.
+    pub run: Run,
     /// Categories that the model does not have, with their pictures: they are
     /// not judged.
     pub unknown: BTreeMap<String, usize>,
@@ -72,7 +90,7 @@ pub fn evaluate(
 }
 
 fn walk(settings: &EvaluateSettings, watcher: &dyn Watcher) -> Result<Evaluation, TrainError> {
-    let EvaluateSettings { model, source, part, robustness, page, machine } = settings;
+    let EvaluateSettings { model, source, part, robustness, page, machine, tuned } = settings;
     let folder = ModelFolder::open(model).map_err(FeatureError::from)?;
     let mut dataset = Dataset::open(source)?;
     dataset.pictures.retain(|picture| part.is_none() || picture.part == *part);
@@ -87,7 +105,13 @@ fn walk(settings: &EvaluateSettings, watcher: &dyn Watcher) -> Result<Evaluation
         let wanted = categories.iter().take(NAMED).map(ToString::to_string).collect();
         return Err(TrainError::Unknown { path: source.path.clone(), wanted });
     }
-    let mut networks = [Network::of_model(&folder, machine)?];
+    let network = match tuned {
+        Some(tuning) => Network::as_tuned(&folder, machine, tuning)?,
+        None => Network::of_model(&folder, machine)?,
+    };
+    let [provider, precision] = network.way().clone();
+    let run = Run { provider, precision, tuned: tuned.is_some() };
+    let mut networks = [network];
     let framing = Framing::of(&folder.preprocessing);
     let extracted = extract(&known, &mut networks, &framing, machine, watcher)?;
     let (pictures, labels): (Vec<&Picture>, Vec<usize>) = (extracted.places.iter())
@@ -113,6 +137,7 @@ fn walk(settings: &EvaluateSettings, watcher: &dyn Watcher) -> Result<Evaluation
     let evaluation = Evaluation {
         model: folder.name,
         version: folder.version,
+        run,
         unknown: counts,
         skipped: dataset.skipped,
         broken: extracted.broken,
@@ -127,11 +152,20 @@ fn walk(settings: &EvaluateSettings, watcher: &dyn Watcher) -> Result<Evaluation
     Ok(evaluation)
 }
 
+impl fmt::Display for Run {
+    /// Such as `openvino bf16, as tuned`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tuned = if self.tuned { ", as tuned" } else { "" };
+        write!(f, "{} {}{tuned}", self.provider, self.precision)
+    }
+}
+
 impl Evaluation {
     /// The evaluation for people.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = as_text(self.model.as_str(), &self.judgement);
+        text.push_str(&format!("  run by {}\n", self.run));
         for (count, why) in self.left_out() {
             text.push_str(&format!("  not judged: {count} {why}\n"));
         }

@@ -9,6 +9,7 @@ mod sets;
 mod summary;
 mod train;
 pub mod tuning;
+mod watching;
 
 pub use evaluate::{EvaluateSettings, Evaluation, evaluate};
 pub use finish::{Learned, PROVING};

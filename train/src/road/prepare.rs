@@ -11,7 +11,7 @@ use super::summary::Data;
 use crate::TrainError;
 use crate::dataset::{Dataset, Part, Picture};
 use crate::export::Place;
-use crate::features::{Backbone, FeatureError, Network, extract, networks};
+use crate::features::{Backbone, FeatureError, Machine, Network, Views, extract, networks};
 use crate::split::{Fate, Fingerprint, Split};
 use crate::watch::Watcher;
 
@@ -100,6 +100,30 @@ impl Prepared {
     #[must_use]
     pub fn pictures_of(&self, set: &Set) -> Vec<Picture> {
         set.places.iter().filter_map(|place| self.pictures.get(*place)).cloned().collect()
+    }
+
+    /// The pictures of a set, each with what its content is told by.
+    pub(super) fn printed(&self, set: &Set) -> Vec<(&Picture, Fingerprint)> {
+        let printed = |place: &usize| Some((self.pictures.get(*place)?, *self.prints.get(*place)?));
+        set.places.iter().filter_map(printed).collect()
+    }
+
+    /// The pictures to learn from with changed views of them.
+    pub(super) fn learn_with(
+        &mut self,
+        views: Views,
+        machine: &Machine,
+        watcher: &dyn Watcher,
+    ) -> Result<Set, TrainError> {
+        let begun = Instant::now();
+        let mut networks = std::mem::take(&mut self.networks);
+        let steps = &self.first()?.folder.preprocessing;
+        let found =
+            views.extract(&self.printed(&self.learn), &mut networks, steps, machine, watcher);
+        self.networks = networks;
+        let learn = self.learn.with_views(&found?);
+        self.seconds += begun.elapsed().as_secs_f64();
+        Ok(learn.map_err(|error| FeatureError::Stopped(error.to_string()))?)
     }
 
     /// The split as a table that can be read as a data set again.

@@ -1,6 +1,6 @@
 //! The rows of a part, with what they show.
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, Axis, ShapeError, concatenate};
 
 use crate::dataset::{Category, Part, Picture};
 use crate::features::Extracted;
@@ -33,6 +33,13 @@ impl Set {
             split.places(part).filter_map(|place| Some((place, label(&place)?))).unzip();
         let features = extracted.rows.select(Axis(0), &places);
         Self { places, features, labels }
+    }
+
+    /// The pictures, then views of them: one view of all after the other.
+    pub(super) fn with_views(&self, views: &Array2<f32>) -> Result<Self, ShapeError> {
+        let features = concatenate(Axis(0), &[self.features.view(), views.view()])?;
+        let times = features.nrows().checked_div(self.labels.len()).unwrap_or(0);
+        Ok(Self { places: self.places.repeat(times), features, labels: self.labels.repeat(times) })
     }
 
     pub(super) fn known(&self) -> Known<'_> {

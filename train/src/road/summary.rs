@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Agreement;
 use super::tuning::Tuning;
 use crate::dataset::{Part, Picture, Skipped};
-use crate::features::Backbone;
+use crate::features::{Backbone, Views};
 use crate::head;
 use crate::report::{Judgement, as_text};
 use crate::split::{self, Fate, Split};
@@ -64,6 +64,9 @@ pub struct HeadReport {
     /// The rules.
     #[serde(flatten)]
     pub rules: head::Rules,
+    /// Changed views of pictures that it learned from beside the pictures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub views: Option<Views>,
     /// The strength of regularisation that was chosen.
     pub lambda: f64,
     /// All that were tried.

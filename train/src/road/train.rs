@@ -8,12 +8,14 @@ use ndarray::Array2;
 use super::Prepared;
 use super::finish::Learned;
 use super::prove::goldens;
+use super::sets::Set;
 use super::summary::{HeadReport, Trained};
+use super::watching::Watching;
 use crate::TrainError;
 use crate::dataset::Source;
 use crate::export::graph;
-use crate::features::{Machine, Network};
-use crate::head::{self, Fit, fit};
+use crate::features::{Machine, Network, Views};
+use crate::head::{self, Fit, Witness, fit};
 use crate::split;
 use crate::watch::Watcher;
 
@@ -38,6 +40,11 @@ pub struct TrainSettings {
     pub split: split::Rules,
     /// How the head is found.
     pub head: head::Rules,
+    /// Changed views of pictures that a head on frozen networks learns from
+    /// beside the pictures, if any.
+    pub views: Option<Views>,
+    /// The folder in which event files for TensorBoard are written.
+    pub log: Option<PathBuf>,
     /// What the machine offers.
     pub machine: Machine,
 }
@@ -54,8 +61,15 @@ pub fn train(settings: &TrainSettings, watcher: &dyn Watcher) -> Result<Trained,
 
 fn walk(settings: &TrainSettings, watcher: &dyn Watcher) -> Result<Trained, TrainError> {
     let mut prepared = Prepared::new(settings, watcher)?;
+    let views = settings.views;
+    let with_views =
+        views.map(|views| prepared.learn_with(views, &settings.machine, watcher)).transpose()?;
     let begun = Instant::now();
-    let fit = prepared.head(settings.head, watcher)?;
+    let learn = with_views.as_ref().unwrap_or(&prepared.learn);
+    let mut watching = Watching::begin(&prepared, settings)?;
+    let fit = prepared.head(learn, settings.head, watcher, &mut |tried| {
+        watching.as_mut().map_or(Ok(()), |watching| watching.tell(learn, &tried))
+    })?;
     let seconds = begun.elapsed().as_secs_f64();
     let validation = fit.head.logits(&prepared.choose.features.view());
     let test = fit.head.logits(&prepared.test.features.view());
@@ -79,7 +93,12 @@ fn walk(settings: &TrainSettings, watcher: &dyn Watcher) -> Result<Trained, Trai
         test,
         goldens,
         rounding: 0.0,
-        head: Some(HeadReport { rules: settings.head, lambda: fit.lambda, tried: fit.tried }),
+        head: Some(HeadReport {
+            rules: settings.head,
+            views,
+            lambda: fit.lambda,
+            tried: fit.tried,
+        }),
         tuning: None,
         seconds,
     };
@@ -87,12 +106,18 @@ fn walk(settings: &TrainSettings, watcher: &dyn Watcher) -> Result<Trained, Trai
 }
 
 impl Prepared {
-    /// A head on the features.
+    /// A head on the features of some pictures.
     ///
     /// # Errors
     /// When none is found.
-    pub fn head(&self, rules: head::Rules, watcher: &dyn Watcher) -> Result<Fit, TrainError> {
+    pub fn head(
+        &self,
+        learn: &Set,
+        rules: head::Rules,
+        watcher: &dyn Watcher,
+        witness: &mut Witness<'_>,
+    ) -> Result<Fit, TrainError> {
         let categories = self.split.categories.len();
-        Ok(fit(self.learn.known(), self.choose.known(), categories, rules, watcher)?)
+        Ok(fit(learn.known(), self.choose.known(), categories, rules, watcher, witness)?)
     }
 }

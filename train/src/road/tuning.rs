@@ -73,6 +73,12 @@ pub struct Augment {
     /// The share of pictures whose product, if it stands on white, is laid into
     /// another scene.
     pub clutter: f64,
+    /// The share of pictures that get less light.
+    pub dim: f64,
+    /// The share of pictures that are blurred.
+    pub blur: f64,
+    /// The share of pictures that get grain.
+    pub grain: f64,
 }
 
 impl Default for Rules {
@@ -119,25 +125,46 @@ impl Rules {
 }
 
 impl Augment {
-    /// Changes so strong: 0 changes nothing, 1 is the default.
+    /// What networks learn well from.
+    pub const LEARNING: Self = Self {
+        crop: 0.5,
+        flip: true,
+        rotation: 10.0,
+        colour: 0.2,
+        erase: 0.2,
+        clutter: 0.0,
+        dim: 0.0,
+        blur: 0.0,
+        grain: 0.0,
+    };
+
+    /// What a head on a frozen network learns to bear: it cannot learn to see
+    /// better, only what to heed in pictures that are worse.
+    pub const BEARING: Self =
+        Self { rotation: 20.0, erase: 0.3, dim: 0.2, blur: 0.3, grain: 0.2, ..Self::LEARNING };
+
+    /// The same, stronger or weaker: 0 changes nothing, 1 is this.
     #[must_use]
-    pub fn of_strength(strength: f64) -> Self {
-        let usual = Self::default();
+    pub fn scaled(self, strength: f64) -> Self {
         let strength = strength.max(0.0);
+        let share = |share: f64| (share * strength).min(1.0);
         Self {
-            crop: (1.0 - (1.0 - usual.crop) * strength).clamp(0.1, 1.0),
-            flip: strength > 0.0,
-            rotation: usual.rotation * strength,
-            colour: (usual.colour * strength).min(0.9),
-            erase: (usual.erase * strength).min(1.0),
-            clutter: usual.clutter,
+            crop: (1.0 - (1.0 - self.crop) * strength).clamp(0.1, 1.0),
+            flip: self.flip && strength > 0.0,
+            rotation: self.rotation * strength,
+            colour: (self.colour * strength).min(0.9),
+            erase: share(self.erase),
+            dim: share(self.dim),
+            blur: share(self.blur),
+            grain: share(self.grain),
+            clutter: share(self.clutter),
         }
     }
 }
 
 impl Default for Augment {
     fn default() -> Self {
-        Self { crop: 0.5, flip: true, rotation: 10.0, colour: 0.2, erase: 0.2, clutter: 0.0 }
+        Self::LEARNING
     }
 }
 

@@ -9,9 +9,9 @@ use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use rand_distr::{Distribution, Normal};
 
 use super::{Corruption, Severity};
+use crate::retouch::{blurred, colour_at, dim, grain};
 
 /// What lies before a product.
 const GREY: Rgb<u8> = Rgb([128, 128, 128]);
@@ -26,8 +26,8 @@ pub(super) fn corrupt(
 ) -> Option<RgbImage> {
     let mut chance = StdRng::seed_from_u64(seed);
     Some(match corruption {
-        Corruption::Blur => blur(picture, severity.of([0.005, 0.01, 0.02])),
-        Corruption::Noise => noise(picture, severity.of([0.05, 0.1, 0.2]), &mut chance)?,
+        Corruption::Blur => blurred(picture, severity.of([0.005, 0.01, 0.02])),
+        Corruption::Noise => noise(picture, severity.of([0.05, 0.1, 0.2]), &mut chance),
         Corruption::LowLight => low_light(picture, severity.of([0.3, 0.1, 0.03])),
         Corruption::Rotation => {
             let clockwise = chance.random_bool(0.5);
@@ -42,39 +42,15 @@ pub(super) fn corrupt(
     })
 }
 
-/// Boxes come close to a Gaussian where it is wide, and cost far less.
-#[expect(clippy::cast_precision_loss, reason = "sides are far below 2^24")]
-fn blur(picture: &RgbImage, share: f32) -> RgbImage {
-    let sigma = share * picture.width().min(picture.height()) as f32;
-    if sigma < 3.0 {
-        imageops::blur(picture, sigma.max(0.1))
-    } else {
-        imageops::fast_blur(picture, sigma)
-    }
-}
-
-fn noise(picture: &RgbImage, share: f32, chance: &mut StdRng) -> Option<RgbImage> {
-    let normal = Normal::new(0.0, share * 255.0).ok()?;
+fn noise(picture: &RgbImage, share: f32, chance: &mut StdRng) -> RgbImage {
     let mut noisy = picture.clone();
-    for value in noisy.iter_mut() {
-        *value = byte(f32::from(*value) + normal.sample(chance));
-    }
-    Some(noisy)
+    grain(&mut noisy, share, chance);
+    noisy
 }
 
-/// Light is scaled where it adds up: in linear values (IEC 61966-2-1).
 fn low_light(picture: &RgbImage, share: f32) -> RgbImage {
-    let darker = |value: u8| {
-        let value = f32::from(value) / 255.0;
-        let linear =
-            if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) };
-        let dark = linear * share;
-        let value =
-            if dark <= 0.003_130_8 { 12.92 * dark } else { 1.055 * dark.powf(1.0 / 2.4) - 0.055 };
-        byte(value * 255.0)
-    };
     let mut dark = picture.clone();
-    dark.iter_mut().for_each(|value| *value = darker(*value));
+    dim(&mut dark, share);
     dark
 }
 
@@ -91,13 +67,10 @@ fn rotated(picture: &RgbImage, degrees: f32) -> RgbImage {
     }
     let (sin, cos) = degrees.to_radians().sin_cos();
     let (width, height) = picture.dimensions();
-    let (last_x, last_y) = (width as f32 - 1.0, height as f32 - 1.0);
-    let (middle_x, middle_y) = (last_x / 2.0, last_y / 2.0);
+    let (middle_x, middle_y) = ((width as f32 - 1.0) / 2.0, (height as f32 - 1.0) / 2.0);
     RgbImage::from_fn(width, height, |x, y| {
         let (x, y) = (x as f32 - middle_x, y as f32 - middle_y);
-        let from_x = (cos * x + sin * y + middle_x).clamp(0.0, last_x);
-        let from_y = (cos * y - sin * x + middle_y).clamp(0.0, last_y);
-        imageops::interpolate_bilinear(picture, from_x, from_y).unwrap_or(GREY)
+        colour_at(picture, cos * x + sin * y + middle_x, cos * y - sin * x + middle_y)
     })
 }
 
@@ -141,15 +114,6 @@ fn beside(picture: &RgbImage, other: &RgbImage, share: f64, chance: &mut StdRng)
 )]
 fn scaled(side: u32, share: f64) -> u32 {
     ((f64::from(side) * share).round() as u32).clamp(1, side)
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a float is clamped when it becomes a byte"
-)]
-fn byte(value: f32) -> u8 {
-    value.round() as u8
 }
 
 #[cfg(test)]
@@ -218,12 +182,5 @@ mod tests {
         let corners = [green(0, 0), green(119, 0), green(0, 179), green(119, 179)];
         assert_eq!(corners.iter().filter(|is_green| **is_green).count(), 1);
         assert_eq!(both.pixels().filter(|pixel| pixel[1] == 255).count(), 60 * 90);
-    }
-
-    #[test]
-    fn a_tenth_of_the_light_is_a_tenth_in_linear_values() {
-        let white = RgbImage::from_pixel(1, 1, Rgb([255, 255, 255]));
-        // 0.1 in linear light is 0.3492 in sRGB.
-        assert_eq!(low_light(&white, 0.1).get_pixel(0, 0)[0], 89);
     }
 }

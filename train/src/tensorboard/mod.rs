@@ -1,4 +1,4 @@
-//! Event files for TensorBoard: how learning went, epoch by epoch.
+//! Event files for TensorBoard: how learning went, step by step.
 //!
 //! A file holds records (`record`), each an `Event` (`event`). TensorBoard
 //! reads all files of a folder as one run, so a training that goes on after it
@@ -7,6 +7,7 @@
 mod confusion;
 mod event;
 mod record;
+mod run;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Cursor, Write as _};
@@ -19,6 +20,7 @@ use prost::Message as _;
 use event::{Event, Picture, Summary, Value};
 
 pub use confusion::confusion;
+pub use run::{Run, shown};
 
 /// What the first event of a file says of its format.
 const VERSION: &str = "brain.Event:2";

@@ -6,7 +6,8 @@ use rand::rngs::StdRng;
 use sha2::{Digest as _, Sha256};
 
 /// A generator for one purpose.
-pub(crate) fn generator(seed: u64, purpose: &str, numbers: [usize; 2]) -> StdRng {
+#[must_use]
+pub fn generator(seed: u64, purpose: impl AsRef<[u8]>, numbers: [usize; 2]) -> StdRng {
     let mut digest = Sha256::new();
     digest.update(seed.to_le_bytes());
     digest.update(purpose);
