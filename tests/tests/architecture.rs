@@ -194,3 +194,14 @@ fn only_the_wiring_knows_which_store_is_in_use() {
         }
     }
 }
+
+#[test]
+fn an_image_is_built_from_every_crate() {
+    let members = manifest(&root())["workspace"]["members"].as_array().unwrap().clone();
+    let sent = fs::read_to_string(root().join(".dockerignore")).unwrap();
+    let sent: BTreeSet<&str> = sent.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    for member in members {
+        let folder = Path::new(member.as_str().unwrap()).iter().next().unwrap();
+        assert!(sent.contains(folder.to_str().unwrap()), "{member} is not sent to the builder");
+    }
+}
