@@ -151,3 +151,23 @@ pub(crate) fn again(
     let framed = decoder.frame(&bytes, framing);
     Ok(framed.map_err(|refusal| changed(refusal.to_string()))?.pixels)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_follows_from_the_seed_the_picture_and_its_number() {
+        let augmenter = Augmenter { rules: Augment::BEARING, from: [32; 2], to: [28; 2] };
+        let pixels: Vec<u8> = (0..3 * 32).cycle().take(3 * 32 * 32).collect();
+        let view = |seed, file: u8, number| {
+            let views = Views { number: 2, augment: Augment::BEARING, seed };
+            views.view(&augmenter, &pixels, &[file; 32], number)
+        };
+        let first = view(0, 1, 0);
+        assert_eq!(first, view(0, 1, 0));
+        for other in [view(1, 1, 0), view(0, 2, 0), view(0, 1, 1)] {
+            assert_ne!(first, other);
+        }
+    }
+}

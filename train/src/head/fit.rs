@@ -8,12 +8,12 @@ use std::sync::Mutex;
 use argmin::core::Executor;
 use argmin::solver::linesearch::MoreThuenteLineSearch;
 use argmin::solver::quasinewton::LBFGS;
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, Axis, Slice};
 use serde::Serialize;
 
 use super::objective::{Objective, Seen};
 use super::standard::Standard;
-use super::weights::weights;
+use super::weights::weights_with_views;
 use super::{LinearHead, log_loss, temperature};
 use crate::watch::Watcher;
 
@@ -53,6 +53,9 @@ pub struct Known<'a> {
     pub features: ArrayView2<'a, f32>,
     /// The category of each, by its place.
     pub labels: &'a [usize],
+    /// The first so many are pictures as they are, the others changed views of
+    /// them.
+    pub plain: usize,
 }
 
 /// A strength of regularisation that was tried.
@@ -120,9 +123,10 @@ pub fn fit(
     if !learn.features.iter().chain(&choose.features).all(|value| value.is_finite()) {
         return Err(FitError::Numbers("a feature is no number".to_owned()));
     }
-    let standard = Standard::of(&learn.features);
+    let plain = learn.plain.min(learn.features.nrows());
+    let standard = Standard::of(&learn.features.slice_axis(Axis(0), Slice::from(..plain)));
     let features = standard.apply(&learn.features);
-    let weights = weights(learn.labels, rules.balance);
+    let weights = weights_with_views(learn.labels, plain, rules.balance);
     let mut at: Option<Vec<f64>> = None;
     let mut best: Option<(Step, LinearHead)> = None;
     let (mut tried, mut worse) = (Vec::new(), 0);

@@ -31,8 +31,8 @@ fn a_head_tells_apart_what_a_line_can() {
     let learn = labels(90);
     let choose = labels(30);
     let (features, unseen) = (corners(&learn), corners(&choose));
-    let known = Known { features: features.view(), labels: &learn };
-    let judge = Known { features: unseen.view(), labels: &choose };
+    let known = Known { features: features.view(), labels: &learn, plain: usize::MAX };
+    let judge = Known { features: unseen.view(), labels: &choose, plain: usize::MAX };
     let fit = fit(known, judge, 3, Rules::default()).unwrap();
     let logits = fit.head.logits(&unseen.view());
     assert!(log_loss(&logits.view(), &choose, 1.0) < 0.2, "{:?}", fit.tried);
@@ -43,7 +43,7 @@ fn a_head_tells_apart_what_a_line_can() {
 fn two_fits_are_the_same_to_the_bit_whatever_the_threads() {
     let learn = labels(300);
     let features = corners(&learn);
-    let known = Known { features: features.view(), labels: &learn };
+    let known = Known { features: features.view(), labels: &learn, plain: usize::MAX };
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| fit(known, known, 3, Rules::default()).unwrap().head)
@@ -56,7 +56,7 @@ fn a_feature_that_never_changes_has_no_weight() {
     let learn = labels(60);
     let mut features = corners(&learn);
     features.column_mut(5).fill(7.5);
-    let known = Known { features: features.view(), labels: &learn };
+    let known = Known { features: features.view(), labels: &learn, plain: usize::MAX };
     let head = fit(known, known, 3, Rules::default()).unwrap().head;
     assert!(head.weight.column(5).iter().all(|weight| *weight == 0.0));
     assert!(head.bias.iter().all(|bias| bias.is_finite()));
@@ -70,7 +70,7 @@ fn balance_lifts_the_small_category() {
         0..200 | 210.. => 0.0,
         _ => 1.0,
     });
-    let known = Known { features: features.view(), labels: &learn };
+    let known = Known { features: features.view(), labels: &learn, plain: usize::MAX };
     let share = |balance| {
         let head = fit(known, known, 2, Rules { balance }).unwrap().head;
         scores(&head.logits(&array![[0.0]].view()).view(), 1.0)[[0, 1]]
@@ -97,7 +97,7 @@ fn features_that_are_no_numbers_are_an_error() {
     let learn = labels(9);
     let mut features = corners(&learn);
     features[[0, 0]] = f32::NAN;
-    let known = Known { features: features.view(), labels: &learn };
+    let known = Known { features: features.view(), labels: &learn, plain: usize::MAX };
     assert!(fit(known, known, 3, Rules::default()).is_err());
 }
 
@@ -105,7 +105,7 @@ fn features_that_are_no_numbers_are_an_error() {
 fn a_witness_sees_each_strength_and_how_the_objective_fell() {
     let learn = labels(90);
     let features = corners(&learn);
-    let known = Known { features: features.view(), labels: &learn };
+    let known = Known { features: features.view(), labels: &learn, plain: usize::MAX };
     let mut seen = Vec::new();
     let mut witness = |tried: Tried<'_>| {
         assert!(tried.path.is_sorted_by(|a, b| a >= b), "{:?}", tried.path);
@@ -116,4 +116,24 @@ fn a_witness_sees_each_strength_and_how_the_objective_fell() {
     let fit = super::fit(known, known, 3, Rules::default(), &Nobody, &mut witness).unwrap();
     let told: Vec<_> = (1..).zip(fit.tried.iter().map(|step| step.lambda)).collect();
     assert_eq!(seen, told);
+}
+
+#[test]
+fn views_together_count_less_than_the_pictures_themselves() {
+    // Views of the first category look like the second.
+    let learn = [labels(60), labels(60).repeat(3)].concat();
+    let features = Array2::from_shape_fn((240, 3), |(row, feature)| {
+        let looks = if row >= 60 && learn[row] == 0 { 1 } else { learn[row] };
+        if feature == looks { 3.0 } else { 0.0 }
+    });
+    let choose = labels(30);
+    let unseen = features.select(ndarray::Axis(0), &(0..30).collect::<Vec<_>>());
+    let judge = Known { features: unseen.view(), labels: &choose, plain: usize::MAX };
+    let score = |plain| {
+        let known = Known { features: features.view(), labels: &learn, plain };
+        let head = fit(known, judge, 3, Rules::default()).unwrap().head;
+        scores(&head.logits(&array![[0.0, 3.0, 0.0]].view()).view(), 1.0)[[0, 1]]
+    };
+    let (told, untold) = (score(60), score(usize::MAX));
+    assert!(told > untold + 0.1, "{told} where views are known as such, {untold} where not");
 }

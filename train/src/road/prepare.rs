@@ -110,19 +110,15 @@ impl Prepared {
 
     /// The pictures to learn from with changed views of them.
     pub(super) fn learn_with(
-        &mut self,
+        &self,
         views: Views,
+        networks: &mut [Network],
         machine: &Machine,
         watcher: &dyn Watcher,
     ) -> Result<Set, TrainError> {
-        let begun = Instant::now();
-        let mut networks = std::mem::take(&mut self.networks);
         let steps = &self.first()?.folder.preprocessing;
-        let found =
-            views.extract(&self.printed(&self.learn), &mut networks, steps, machine, watcher);
-        self.networks = networks;
-        let learn = self.learn.with_views(&found?);
-        self.seconds += begun.elapsed().as_secs_f64();
+        let found = views.extract(&self.printed(&self.learn), networks, steps, machine, watcher)?;
+        let learn = self.learn.with_views(&found);
         Ok(learn.map_err(|error| FeatureError::Stopped(error.to_string()))?)
     }
 

@@ -12,9 +12,9 @@ use crate::split::Split;
 pub struct Set {
     /// The places of the pictures among those that could be read.
     pub places: Vec<usize>,
-    /// A row of features for each.
+    /// A row of features for each, then maybe rows of views of them.
     pub features: Array2<f32>,
-    /// The category of each, by its place.
+    /// The category of each row, by its place.
     pub labels: Vec<usize>,
 }
 
@@ -39,10 +39,10 @@ impl Set {
     pub(super) fn with_views(&self, views: &Array2<f32>) -> Result<Self, ShapeError> {
         let features = concatenate(Axis(0), &[self.features.view(), views.view()])?;
         let times = features.nrows().checked_div(self.labels.len()).unwrap_or(0);
-        Ok(Self { places: self.places.repeat(times), features, labels: self.labels.repeat(times) })
+        Ok(Self { places: self.places.clone(), features, labels: self.labels.repeat(times) })
     }
 
     pub(super) fn known(&self) -> Known<'_> {
-        Known { features: self.features.view(), labels: &self.labels }
+        Known { features: self.features.view(), labels: &self.labels, plain: self.places.len() }
     }
 }

@@ -61,16 +61,22 @@ pub fn train(settings: &TrainSettings, watcher: &dyn Watcher) -> Result<Trained,
 
 fn walk(settings: &TrainSettings, watcher: &dyn Watcher) -> Result<Trained, TrainError> {
     let mut prepared = Prepared::new(settings, watcher)?;
-    let views = settings.views;
-    let with_views =
-        views.map(|views| prepared.learn_with(views, &settings.machine, watcher)).transpose()?;
+    let (views, machine) = (settings.views, &settings.machine);
+    let mut networks = std::mem::take(&mut prepared.networks);
+    let mut watching = Watching::begin(&prepared, settings)?;
+    let begun = Instant::now();
+    let with_views = views
+        .map(|views| prepared.learn_with(views, &mut networks, machine, watcher))
+        .transpose()?;
+    let of_views = begun.elapsed().as_secs_f64();
     let begun = Instant::now();
     let learn = with_views.as_ref().unwrap_or(&prepared.learn);
-    let mut watching = Watching::begin(&prepared, settings)?;
     let fit = prepared.head(learn, settings.head, watcher, &mut |tried| {
         watching.as_mut().map_or(Ok(()), |watching| watching.tell(learn, &tried))
     })?;
     let seconds = begun.elapsed().as_secs_f64();
+    prepared.networks = networks;
+    prepared.seconds += of_views;
     let validation = fit.head.logits(&prepared.choose.features.view());
     let test = fit.head.logits(&prepared.test.features.view());
     let widths: Vec<usize> = prepared.networks.iter().map(Network::width).collect();
