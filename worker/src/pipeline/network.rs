@@ -6,19 +6,23 @@ use std::time::{Duration, Instant};
 
 use aisle_shared::domain::{ImageInfo, ItemError, StageTimings};
 use aisle_shared::telemetry::{Span, SpanKind};
-use aisle_shared::vitals::LaneVitals;
+use aisle_shared::vitals::{Hindrance, LaneVitals};
 use tokio::sync::mpsc::Sender;
 
 use super::batch::{Cut, Moment, decide};
-use super::ending::Ended;
+use super::ending::{Ended, Ending};
 use super::metrics::Metrics;
 use super::prepare::Prepared;
 use super::work::{Expected, Work};
-use crate::network::Network;
+use crate::error::WorkerError;
+use crate::memory::Resident;
+
+/// Between two tries of loading a network that cannot be loaded.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
 
 /// The network's thread.
 pub(super) struct NetworkThread {
-    pub(super) network: Network,
+    pub(super) network: Resident,
     pub(super) arrivals: Receiver<Prepared>,
     pub(super) expected: Expected,
     pub(super) batch_wait: Duration,
@@ -26,6 +30,8 @@ pub(super) struct NetworkThread {
     pub(super) record: Sender<Ended>,
     pub(super) metrics: Metrics,
     pub(super) vitals: LaneVitals,
+    /// Why the network cannot be loaded, which nothing is claimed for then.
+    pub(super) trouble: Hindrance,
 }
 
 /// An item with what the network said.
@@ -53,7 +59,7 @@ impl NetworkThread {
         loop {
             ready.extend(self.arrivals.try_iter());
             let Some(oldest) = ready.front() else {
-                ready.push_back(self.arrivals.recv().ok()?);
+                ready.extend(self.first_arrival()?);
                 continue;
             };
             let moment = Moment {
@@ -76,6 +82,38 @@ impl NetworkThread {
                     }
                 },
             }
+        }
+    }
+
+    /// Waits for an item. Where the network cannot be loaded, none may come, and
+    /// it is tried again.
+    fn first_arrival(&self) -> Option<Option<Prepared>> {
+        if self.trouble.get().is_none() {
+            return self.arrivals.recv().ok().map(Some);
+        }
+        match self.arrivals.recv_timeout(TRY_AGAIN) {
+            Ok(item) => Some(Some(item)),
+            Err(RecvTimeoutError::Timeout) => {
+                match self.network.bring() {
+                    Ok(()) => self.trouble.clear(),
+                    Err(error) => self.trouble.set(error.to_string()),
+                }
+                Some(None)
+            }
+            Err(RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// Gives items back whose network cannot be loaded: another worker may have
+    /// it, or this one later.
+    fn give_back(&self, batch: Vec<Prepared>, error: &WorkerError) {
+        tracing::error!(
+            model = self.metrics.model(), items = batch.len(), %error, "the network cannot be run"
+        );
+        self.trouble.set(error.to_string());
+        for item in batch {
+            // The recorder ends after this thread, so the item gets there.
+            drop(self.record.blocking_send(*Ended::new(item.work, Ending::Release)));
         }
     }
 
@@ -120,12 +158,20 @@ impl NetworkThread {
     }
 
     fn answer(&mut self, batch: Vec<Prepared>) {
+        self.vitals.runs();
+        if let Err(error) = self.network.bring() {
+            self.vitals.rests();
+            return self.give_back(batch, &error);
+        }
         let mut span = self.span_of(&batch);
         let start = Instant::now();
-        self.vitals.runs();
         let tensors: Vec<&[f32]> = batch.iter().map(|item| item.tensor.as_slice()).collect();
-        let logits = self.network.run(&tensors);
+        let ran = self.network.run(|network| network.run(&tensors));
         self.vitals.rests();
+        let logits = match ran {
+            Ok(logits) => logits,
+            Err(error) => return self.give_back(batch, &error),
+        };
         let end = Instant::now();
         let took = end.duration_since(start);
         if logits.iter().any(Result::is_err) {
