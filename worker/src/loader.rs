@@ -67,7 +67,7 @@ impl Loader {
     /// When it cannot be served.
     pub(crate) fn load(self: &Arc<Self>, folder: ModelFolder) -> Result<Served, WorkerError> {
         let name = folder.name.clone();
-        let least = folder.network_bytes()?;
+        let files = folder.network_bytes()?;
         let stamp = stamp(&folder)?;
         let variants = self.variants(&folder)?;
         let load = || {
@@ -83,7 +83,7 @@ impl Loader {
             prove(&model, &mut network, &self.decoder)?;
             Ok((model.among(variants), network))
         };
-        let (model, network) = self.memory.admit(&name, least, load, |model: &LoadedModel| {
+        let (model, network) = self.memory.admit(&name, files, load, |model: &LoadedModel| {
             let (loader, model) = (Arc::clone(self), model.clone());
             Box::new(Files { loader, model, stamp: Mutex::new(stamp) })
         })?;

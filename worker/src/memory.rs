@@ -52,6 +52,8 @@ struct Seat {
 struct Usage {
     /// What it takes while it is loaded.
     bytes: u64,
+    /// What its files take.
+    files: u64,
     loaded: bool,
     loaded_at: Instant,
     /// How long loading took.
@@ -94,28 +96,30 @@ impl Memory {
     }
 
     /// Makes room for a model that was never loaded, loads it, and gives its
-    /// network a place. `least` is what it takes in any case, in bytes; what it
-    /// takes is measured.
+    /// network a place. `files` is how long its files are, in bytes; what it takes
+    /// is measured.
     ///
     /// # Errors
     /// When it cannot be loaded, or does not fit beside the one that stays.
     pub(crate) fn admit<T>(
         &self,
         model: &ModelName,
-        least: u64,
+        files: u64,
         load: impl FnOnce() -> Result<(T, Network), WorkerError>,
         origin: impl FnOnce(&T) -> Box<dyn Origin>,
     ) -> Result<(T, Resident), WorkerError> {
         let _one = lock(&self.0.loading);
-        self.0.make_room(model, least);
+        self.0.make_room(model, files);
         let (before, start) = (in_use(), Instant::now());
         let (loaded, network) = load().inspect_err(|_| counted(model, "failed"))?;
         let took = start.elapsed();
-        let bytes = least.max(in_use().saturating_sub(before));
+        // Beside traffic, and where freed memory is used again, growth says little.
+        let grown = || files.max(in_use().saturating_sub(before));
+        let bytes = self.0.alike(model, files).unwrap_or_else(grown);
         self.0.fits(model, bytes).inspect_err(|_| counted(model, "failed"))?;
         self.0.make_room(model, bytes);
         let loaded_at = Instant::now();
-        let usage = Usage { bytes, loaded: true, loaded_at, took, ran_at: None };
+        let usage = Usage { bytes, files, loaded: true, loaded_at, took, ran_at: None };
         let batch_sizes = network.batch_sizes().to_vec();
         let seat = Arc::new(Seat {
             model: model.clone(),
@@ -143,6 +147,15 @@ impl Inner {
     fn pinned(&self, seats: &[Arc<Seat>]) -> Option<ModelName> {
         let first = || seats.iter().map(|seat| &seat.model).min();
         self.pinned.as_ref().or_else(first).cloned()
+    }
+
+    /// What another version of a model takes whose files are about as long.
+    fn alike(&self, model: &ModelName, files: u64) -> Option<u64> {
+        let about = files / 5 * 4..=files / 4 * 5;
+        let seats = self.seats();
+        let versions = seats.iter().filter(|seat| seat.model == *model);
+        let usages = versions.map(|seat| *lock(&seat.usage));
+        usages.filter(|usage| about.contains(&usage.files)).map(|usage| usage.bytes).max()
     }
 
     /// Whether a network can be loaded at all, beside the one that stays.
