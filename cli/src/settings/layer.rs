@@ -148,7 +148,8 @@ pub(crate) struct Layer {
     #[arg(value_parser = GivenParser)]
     pub(crate) threads: Option<Given>,
 
-    /// Images that share one run of the network at most, 1 to 256.
+    /// Images that share one run of the network at most, 1 to 256; how many are
+    /// best is learned from what they cost.
     #[arg(long, env = "AISLE_MAX_BATCH", value_name = "NUMBER", hide_short_help = true)]
     #[arg(value_parser = GivenParser, default_value = "8")]
     pub(crate) max_batch: Option<Given>,

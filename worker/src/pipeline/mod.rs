@@ -21,6 +21,7 @@ mod lane;
 mod lanes;
 mod metrics;
 mod network;
+mod pace;
 mod postprocess;
 mod prepare;
 mod record;

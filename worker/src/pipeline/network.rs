@@ -12,6 +12,7 @@ use tokio::sync::mpsc::Sender;
 use super::batch::{Cut, Moment, decide};
 use super::ending::{Ended, Ending};
 use super::metrics::Metrics;
+use super::pace::Pace;
 use super::prepare::Prepared;
 use super::work::{Expected, Work};
 use crate::error::WorkerError;
@@ -48,14 +49,16 @@ impl NetworkThread {
     /// Runs batches until no stage before it is left and all that is ready has run.
     pub(super) fn run(mut self) {
         let mut ready = VecDeque::new();
-        while let Some(size) = self.next_batch(&mut ready) {
+        let mut pace = Pace::of(self.network.batch_sizes());
+        while let Some(size) = self.next_batch(&mut ready, &pace) {
+            let size = pace.choose(size, ready.len());
             let batch = ready.drain(..size.min(ready.len())).collect();
-            self.run_batch(batch);
+            self.run_batch(batch, &mut pace);
         }
     }
 
     /// Waits for a batch and returns its size.
-    fn next_batch(&mut self, ready: &mut VecDeque<Prepared>) -> Option<usize> {
+    fn next_batch(&mut self, ready: &mut VecDeque<Prepared>, pace: &Pace) -> Option<usize> {
         loop {
             ready.extend(self.arrivals.try_iter());
             let Some(oldest) = ready.front() else {
@@ -63,7 +66,7 @@ impl NetworkThread {
                 continue;
             };
             let moment = Moment {
-                sizes: self.network.batch_sizes(),
+                sizes: pace.sizes(),
                 ready: ready.len(),
                 coming: self.expected.count(),
                 waited: oldest.since.elapsed(),
@@ -117,13 +120,15 @@ impl NetworkThread {
         }
     }
 
-    fn run_batch(&mut self, batch: Vec<Prepared>) {
+    fn run_batch(&mut self, batch: Vec<Prepared>, pace: &mut Pace) {
         let mut wanted = self.still_wanted(batch);
         // Items that left on the way may leave a number that is no batch size.
         while !wanted.is_empty() {
             let size = self.network.largest_batch(wanted.len());
             let rest = wanted.split_off(size.min(wanted.len()));
-            self.answer(wanted);
+            if let Some(took) = self.answer(wanted) {
+                pace.ran(size, took);
+            }
             wanted = rest;
         }
     }
@@ -157,12 +162,15 @@ impl NetworkThread {
         span
     }
 
-    fn answer(&mut self, batch: Vec<Prepared>) {
+    /// Runs a batch, and tells how long that took, if it could be run.
+    fn answer(&mut self, batch: Vec<Prepared>) -> Option<Duration> {
         self.vitals.runs();
         if let Err(error) = self.network.bring() {
             self.vitals.rests();
-            return self.give_back(batch, &error);
+            self.give_back(batch, &error);
+            return None;
         }
+        let begun = Instant::now();
         let mut span = self.span_of(&batch);
         let start = Instant::now();
         let tensors: Vec<&[f32]> = batch.iter().map(|item| item.tensor.as_slice()).collect();
@@ -170,7 +178,10 @@ impl NetworkThread {
         self.vitals.rests();
         let logits = match ran {
             Ok(logits) => logits,
-            Err(error) => return self.give_back(batch, &error),
+            Err(error) => {
+                self.give_back(batch, &error);
+                return None;
+            }
         };
         let end = Instant::now();
         let took = end.duration_since(start);
@@ -194,5 +205,6 @@ impl NetworkThread {
             // The next stage ends after this thread, so the item gets there.
             drop(self.answered.blocking_send(answered));
         }
+        Some(begun.elapsed())
     }
 }
