@@ -56,6 +56,8 @@ struct State {
     full: Option<Instant>,
     /// Since when the network runs a batch.
     running: Option<Instant>,
+    /// Whether it claims no more, and only ends what it has.
+    retired: bool,
 }
 
 /// Why a worker is not well, for a person.
@@ -113,9 +115,12 @@ impl Vitals {
     /// Those of one more pipeline, which begins now.
     #[must_use]
     pub fn lane(&self, model: ModelName) -> LaneVitals {
-        let state = State { calm: Instant::now(), full: None, running: None };
+        let state = State { calm: Instant::now(), full: None, running: None, retired: false };
         let lane = LaneVitals { model, state: Arc::new(Mutex::new(state)) };
-        locked(&self.0.lanes).push(lane.clone());
+        let mut lanes = locked(&self.0.lanes);
+        // Those that nobody else holds have ended.
+        lanes.retain(|lane| Arc::strong_count(&lane.state) > 1);
+        lanes.push(lane.clone());
         lane
     }
 
@@ -179,12 +184,32 @@ impl Hindrance {
 impl LaneVitals {
     /// The store has answered a claim, with items or with none.
     pub fn claimed(&self) {
+        let mut state = self.state();
+        state.calm = Instant::now();
+        // Where another pipeline has taken over, or none, it says nothing.
+        if !state.retired {
+            self.show(Duration::from_millis(Timestamp::now().0).as_secs_f64());
+        }
+    }
+
+    /// It does not claim for a while, for a reason that a new start of the
+    /// worker would not take away.
+    pub fn pauses(&self) {
         self.state().calm = Instant::now();
-        let now = Duration::from_millis(Timestamp::now().0).as_secs_f64();
-        metrics::gauge!(
-            names::WORKER_LAST_CLAIM_TIMESTAMP_SECONDS, "model" => self.model.to_string()
-        )
-        .set(now);
+    }
+
+    /// It claims no more, and ends what it has.
+    pub fn retire(&self) {
+        let mut state = self.state();
+        state.retired = true;
+        // Else its last claim would be late for ever.
+        self.show(f64::NAN);
+    }
+
+    fn show(&self, last_claim: f64) {
+        let model = self.model.to_string();
+        metrics::gauge!(names::WORKER_LAST_CLAIM_TIMESTAMP_SECONDS, "model" => model)
+            .set(last_claim);
     }
 
     /// There is no room for another item.
@@ -211,7 +236,7 @@ impl LaneVitals {
     }
 
     fn alive(&self, patience: Patience) -> Result<(), Illness> {
-        let State { calm, full, running } = *self.state();
+        let State { calm, full, running, retired } = *self.state();
         let over = |since: Option<Instant>, limit| {
             let silence = since?.elapsed();
             (silence >= limit).then_some(silence.as_secs())
@@ -219,6 +244,9 @@ impl LaneVitals {
         let model = self.model.clone();
         if let Some(seconds) = over(running, patience.work) {
             return Err(Illness::Stuck { model, seconds });
+        }
+        if retired {
+            return Ok(());
         }
         match full {
             Some(_) => match over(full, patience.work) {
@@ -300,6 +328,27 @@ mod tests {
         assert_eq!(vitals.alive(), Err(Illness::Full { model: model(), seconds: 0 }));
         lane.room();
         assert_eq!(vitals.alive(), Ok(()));
+    }
+
+    #[test]
+    fn a_pipeline_that_is_retired_need_not_claim_and_has_to_end_its_batch() {
+        let (vitals, lane) = vitals(Duration::ZERO, Duration::ZERO);
+        lane.full();
+        assert!(vitals.alive().is_err());
+        lane.retire();
+        assert_eq!(vitals.alive(), Ok(()));
+        lane.runs();
+        assert_eq!(vitals.alive(), Err(Illness::Stuck { model: model(), seconds: 0 }));
+    }
+
+    #[test]
+    fn a_pipeline_that_has_ended_says_nothing_of_the_worker() {
+        let (vitals, lane) = vitals(Duration::ZERO, LONG);
+        assert!(vitals.alive().is_err());
+        drop(lane);
+        let _next = vitals.lane("bags".parse().unwrap());
+        let illness = vitals.alive().unwrap_err();
+        assert!(illness.to_string().contains("bags"), "{illness}");
     }
 
     #[test]

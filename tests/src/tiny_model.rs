@@ -49,6 +49,24 @@ pub fn write(models: &Path, name: &str) -> io::Result<PathBuf> {
     Ok(folder)
 }
 
+/// Writes the model folder `<models>/<name>` with so many mebibytes of weights
+/// more that the network does not use.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn write_heavy(models: &Path, name: &str, mib: usize) -> io::Result<PathBuf> {
+    let folder = write(models, name)?;
+    let network = folder.join("model.onnx");
+    let values = vec![0.5; mib << 18];
+    let mut graph = Vec::new();
+    message(&mut graph, 5, &tensor("unused", &[values.len() as u64], &values));
+    // A field that comes twice is one message, put together of both.
+    let mut whole = fs::read(&network)?;
+    message(&mut whole, 7, &graph);
+    fs::write(network, whole)?;
+    Ok(folder)
+}
+
 /// Writes `onnx/model_<name>.onnx` into a model folder, as published folders
 /// name other networks of the same meaning; each logit is `scale` times the
 /// network's own.

@@ -63,6 +63,22 @@ pub enum WorkerError {
         /// What went wrong.
         source: ItemError,
     },
+    /// A network does not fit into the memory that networks may take.
+    #[error(
+        "the network of {model} takes {needs} MiB, and the limit for networks leaves {leaves} MiB \
+         beside the default model's"
+    )]
+    TooLarge {
+        /// Whose network it is.
+        model: ModelName,
+        /// Mebibytes that it takes.
+        needs: u64,
+        /// Mebibytes that there are for it.
+        leaves: u64,
+    },
+    /// A model's files are no longer those that it was loaded from.
+    #[error("the files of {0} were changed, so its network cannot be loaded again")]
+    Changed(ModelName),
     /// A part of the worker ended although nobody asked it to.
     #[error("the worker stopped by itself: {0}")]
     Stopped(String),

@@ -21,6 +21,10 @@ pub(crate) struct LoadedModel {
     preprocessor: Arc<Preprocessor>,
     postprocessor: Arc<Postprocessor>,
     answer_digest: [u8; 32],
+    folder: Arc<ModelFolder>,
+    plan: Arc<Plan>,
+    /// A digest of the folder's variants, where one of them may be chosen.
+    variants: Option<Arc<str>>,
 }
 
 impl LoadedModel {
@@ -32,6 +36,7 @@ impl LoadedModel {
         settings: &SessionSettings,
     ) -> Result<(Self, Network), WorkerError> {
         let name = folder.name.clone();
+        let opened = Arc::new(folder.clone());
         let unusable = |source| WorkerError::Session { model: name.clone(), source };
         let folder = match &plan.variant {
             None => folder,
@@ -53,6 +58,7 @@ impl LoadedModel {
             provider: plan.provider.as_str().to_owned(),
             precision: plan.arithmetic().to_owned(),
             accept: folder.accept,
+            trouble: None,
         };
         let answer_digest = answer_digest(&card);
         let model = Self {
@@ -60,6 +66,9 @@ impl LoadedModel {
             preprocessor: Arc::new(preprocessor),
             postprocessor: Arc::new(postprocessor),
             answer_digest,
+            folder: opened,
+            plan: Arc::new(plan.clone()),
+            variants: None,
         };
         Ok((model, network))
     }
@@ -67,6 +76,26 @@ impl LoadedModel {
     /// The model as it is announced.
     pub(crate) fn card(&self) -> &ModelCard {
         &self.card
+    }
+
+    /// Its folder as it was opened.
+    pub(crate) fn folder(&self) -> &ModelFolder {
+        &self.folder
+    }
+
+    /// The same, chosen among variants with that digest.
+    pub(crate) fn among(self, variants: Option<String>) -> Self {
+        Self { variants: variants.map(Arc::from), ..self }
+    }
+
+    /// A digest of the variants that it was chosen among.
+    pub(crate) fn variants(&self) -> Option<&str> {
+        self.variants.as_deref()
+    }
+
+    /// How its network is run.
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     pub(crate) fn preprocessor(&self) -> &Preprocessor {

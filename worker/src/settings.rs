@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use aisle_shared::domain::ModelName;
 use aisle_shared::image_probe::ImageLimits;
 use aisle_shared::store::CacheLimits;
 
@@ -19,6 +20,16 @@ pub(crate) const DEFAULT_MAX_BATCH: NonZeroUsize = NonZeroUsize::MIN.saturating_
 pub struct WorkerSettings {
     /// A folder of model folders, or one model folder.
     pub models: PathBuf,
+    /// The model of jobs that name none, whose network always stays in memory;
+    /// `None` for the first by name.
+    pub default_model: Option<ModelName>,
+    /// Bytes that networks may take together: of those that do not fit, the one
+    /// that has not run for longest is loaded again when it is needed. `None`
+    /// where all stay.
+    pub model_memory: Option<u64>,
+    /// Between two looks at the models' folder; `None` where what was there at
+    /// the start is served to the end.
+    pub look_every: Option<Duration>,
     /// The ONNX Runtime library.
     pub ort_lib: PathBuf,
     /// Where networks run.
@@ -74,6 +85,9 @@ impl WorkerSettings {
     ) -> Self {
         Self {
             models,
+            default_model: None,
+            model_memory: None,
+            look_every: None,
             ort_lib,
             provider: ProviderChoice::default(),
             tuning,

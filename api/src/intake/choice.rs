@@ -104,6 +104,7 @@ mod tests {
                 provider: "cpu".to_owned(),
                 precision: "fp32".to_owned(),
                 accept: Vec::new(),
+                trouble: None,
             },
             live_workers: 0,
         }

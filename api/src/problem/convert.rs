@@ -108,6 +108,7 @@ impl From<ItemError> for Problem {
             | ErrorCode::BlobMissing
             | ErrorCode::InferenceFailed
             | ErrorCode::WorkerLost
+            | ErrorCode::ModelRemoved
             | ErrorCode::Internal => return Self::internal(error),
         };
         Self::new(code, error.detail)

@@ -15,7 +15,8 @@ problems!(ReadProblems: ModelNotFound, Internal, StoreUnavailable);
 
 /// List models
 ///
-/// Every model that a worker has announced in the last seven days, by name.
+/// Every model that a worker has announced in the last seven days, by name, but
+/// for those that were taken away since.
 #[utoipa::path(
     tag = "models",
     operation_id = "listModels",

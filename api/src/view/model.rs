@@ -36,6 +36,10 @@ pub(crate) struct ModelSummary {
     /// The precisions that a job may ask for with `accept_precision`, lowest
     /// first, each with its thresholds; empty where the model's folder has none.
     accept: Vec<Acceptance>,
+    /// Why what its folder holds now is not served, and this version still is;
+    /// null where it is served.
+    #[schema(required, example = json!(null))]
+    trouble: Option<String>,
 }
 
 /// From which scores on answers are right as often as a shop asks for, chosen
@@ -102,6 +106,7 @@ impl ModelSummary {
             provider: card.provider.clone(),
             precision: card.precision.clone(),
             accept: card.accept.iter().cloned().map(Acceptance::from).collect(),
+            trouble: card.trouble.clone(),
         }
     }
 }

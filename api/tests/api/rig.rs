@@ -137,6 +137,7 @@ impl Rig {
             provider: "cpu".to_owned(),
             precision: "fp32".to_owned(),
             accept: Vec::new(),
+            trouble: None,
         };
         let worker = WorkerCard {
             id: self.worker.clone(),

@@ -66,7 +66,8 @@ pub(crate) struct Layer {
     pub(crate) data: Option<Given>,
 
     /// Folder of model folders, each a Hugging Face image-classification
-    /// model as downloaded. Every model in it is served.
+    /// model as downloaded. Every model in it is served, also one that is put
+    /// there or replaced while a worker runs.
     #[arg(long, env = "AISLE_MODELS", value_name = "FOLDER")]
     #[arg(value_parser = GivenParser)]
     pub(crate) models: Option<Given>,
@@ -75,6 +76,19 @@ pub(crate) struct Layer {
     #[arg(long, env = "AISLE_DEFAULT_MODEL", value_name = "NAME")]
     #[arg(value_parser = GivenParser)]
     pub(crate) default_model: Option<Given>,
+
+    /// Milliseconds between two looks of a worker at its models folder, 100 to
+    /// 3600000; 0 for none: then it serves what was there at its start.
+    #[arg(long, env = "AISLE_MODELS_POLL_MS", value_name = "NUMBER", hide_short_help = true)]
+    #[arg(value_parser = GivenParser, default_value = "2000")]
+    pub(crate) models_poll_ms: Option<Given>,
+
+    /// Mebibytes that networks may take in a worker, 16 or more. The one that
+    /// has not run for longest makes room for others, and is loaded again when
+    /// images for it come; the default model's stays. Without it, all stay.
+    #[arg(long, env = "AISLE_MODEL_MEMORY_MIB", value_name = "NUMBER", hide_short_help = true)]
+    #[arg(value_parser = GivenParser)]
+    pub(crate) model_memory_mib: Option<Given>,
 
     /// The ONNX Runtime library, version 1.24 or newer. Without it, the
     /// library in `.runtime/onnxruntime` of the working folder or beside the
@@ -134,7 +148,8 @@ pub(crate) struct Layer {
     #[arg(value_parser = GivenParser)]
     pub(crate) threads: Option<Given>,
 
-    /// Images that share one run of the network at most, 1 to 256.
+    /// Images that share one run of the network at most, 1 to 256; how many are
+    /// best is learned from what they cost.
     #[arg(long, env = "AISLE_MAX_BATCH", value_name = "NUMBER", hide_short_help = true)]
     #[arg(value_parser = GivenParser, default_value = "8")]
     pub(crate) max_batch: Option<Given>,
@@ -315,7 +330,7 @@ impl Layer {
             };
         }
         stronger_of! {
-            listen auth allowed_hosts tls_cert tls_key store redis_shards data models default_model ort_lib blobs secret_key secret_key_file
+            listen auth allowed_hosts tls_cert tls_key store redis_shards data models default_model models_poll_ms model_memory_mib ort_lib blobs secret_key secret_key_file
             webhooks provider precision threads max_batch
             batch_wait_ms cache_max_entries cache_ttl_seconds decode_timeout_seconds decode_memory_mib lease_seconds retention_hours max_attempts max_queue_items
             max_tenant_items max_waiting_mib rate_per_minute upload_seconds min_free_mib

@@ -59,6 +59,10 @@ pub(crate) struct Settings {
     pub(crate) blobs: BlobsSetting,
     pub(crate) models: Option<PathBuf>,
     pub(crate) default_model: Option<ModelName>,
+    /// `None` where a worker serves what was there at its start.
+    pub(crate) models_poll: Option<Duration>,
+    /// Bytes.
+    pub(crate) model_memory: Option<u64>,
     pub(crate) ort_lib: Option<PathBuf>,
     pub(crate) secret_key: Option<Vec<MasterKey>>,
     pub(crate) secret_key_file: Option<PathBuf>,
@@ -138,6 +142,8 @@ impl Settings {
         let blobs = read!(blobs, values::blobs);
         let models = read!(models, values::existing_folder);
         let default_model = read!(default_model, values::name::<ModelName>);
+        let models_poll_ms = read!(models_poll_ms, values::pause_ms);
+        let model_memory_mib = read!(model_memory_mib, values::within(16..=16_777_216_u64));
         let ort_lib = read!(ort_lib, values::existing_file);
         let secret_key = read!(secret_key, values::secret_key);
         let secret_key_file = read!(secret_key_file, values::existing_file);
@@ -201,6 +207,8 @@ impl Settings {
             blobs: blobs?,
             models,
             default_model,
+            models_poll: models_poll_ms?,
+            model_memory: model_memory_mib.map(|mib| mib * MIB),
             ort_lib,
             secret_key,
             secret_key_file,

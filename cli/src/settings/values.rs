@@ -7,6 +7,7 @@ use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use aisle_api::Access;
 use aisle_shared::webhook::MasterKey;
@@ -146,6 +147,15 @@ pub(super) fn truth(text: &str) -> Result<bool, String> {
         "true" | "1" => Ok(true),
         "false" | "0" => Ok(false),
         _ => Err("must be true or false".to_owned()),
+    }
+}
+
+/// Milliseconds, 0 for never.
+pub(super) fn pause_ms(text: &str) -> Result<Option<Duration>, String> {
+    match text.trim().parse::<u64>() {
+        Ok(0) => Ok(None),
+        Ok(pause @ 100..=3_600_000) => Ok(Some(Duration::from_millis(pause))),
+        Ok(_) | Err(_) => Err("must be a whole number from 100 to 3600000, or 0".to_owned()),
     }
 }
 

@@ -155,6 +155,8 @@ pub enum ErrorCode {
     InferenceFailed,
     /// Workers died each time they tried this item.
     WorkerLost,
+    /// The model was taken away before the item's turn came.
+    ModelRemoved,
     /// Storage failed while the item was being worked on.
     Internal,
 }
@@ -178,6 +180,7 @@ impl ErrorCode {
             Self::BlobMissing => "blob_missing",
             Self::InferenceFailed => "inference_failed",
             Self::WorkerLost => "worker_lost",
+            Self::ModelRemoved => "model_removed",
             Self::Internal => "internal",
         }
     }

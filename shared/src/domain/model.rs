@@ -35,6 +35,9 @@ pub struct ModelCard {
     /// for; none where the folder does not say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accept: Vec<Acceptance>,
+    /// Why what its folder holds now is not served, and this version still is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }
 
 /// A worker process as it announces itself.

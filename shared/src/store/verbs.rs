@@ -457,7 +457,16 @@ pub trait Store: Webhooks + Keys + Limits + Cache {
     /// Only those of the store itself.
     async fn retire(&self, worker: &WorkerId) -> Result<(), StoreError>;
 
-    /// Every model announced in the last seven days, by name.
+    /// Tells that a worker serves a model no longer because it was taken away.
+    /// When no living worker serves it, it is forgotten now and not after seven
+    /// days. A worker that announces it again brings it back.
+    ///
+    /// # Errors
+    /// Only those of the store itself.
+    async fn withdraw(&self, worker: &WorkerId, model: &ModelName) -> Result<(), StoreError>;
+
+    /// Every model announced in the last seven days and not withdrawn since, by
+    /// name.
     ///
     /// # Errors
     /// Only those of the store itself.

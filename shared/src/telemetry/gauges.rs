@@ -136,6 +136,7 @@ mod tests {
             provider: "cpu".to_owned(),
             precision: "fp32".to_owned(),
             accept: Vec::new(),
+            trouble: None,
         };
         AnnouncedModel { card, live_workers }
     }

@@ -167,6 +167,14 @@ metrics! {
         "Batches cut, by model and reason.";
     MODEL_INFO = "aisle_model_info", Kind::Gauge,
         "1 for each model served, by model, version, provider and precision.";
+    MODEL_LOADS_TOTAL = "aisle_model_loads_total", Kind::Counter,
+        "Times that a model was brought into memory, by model and result: loaded or failed.";
+    MODEL_EVICTIONS_TOTAL = "aisle_model_evictions_total", Kind::Counter,
+        "Networks dropped to make room for others, by model.";
+    MODEL_MEMORY_BYTES = "aisle_model_memory_bytes", Kind::Gauge,
+        "Memory that a model's network takes, 0 while it is not loaded, by model.";
+    MODEL_TROUBLE = "aisle_model_trouble", Kind::Gauge,
+        "1 while what a model's folder holds is not served, by model; the log says why.";
     MODEL_WORKERS = "aisle_model_workers", Kind::Gauge,
         "Workers that serve a model now.";
 }

@@ -40,6 +40,7 @@ mod health;
 mod intake;
 mod keys;
 mod main_job;
+mod models;
 mod provider;
 mod redis_tls;
 mod repeats;

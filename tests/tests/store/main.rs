@@ -370,6 +370,8 @@ conformance! {
         a_heartbeat_keeps_a_worker_and_silence_loses_it,
         a_retired_worker_serves_nothing,
         a_worker_that_announces_anew_serves_the_new_models_only,
+        a_model_is_forgotten_when_the_last_that_serves_it_withdraws_it,
+        a_worker_that_is_silent_does_not_keep_a_model_that_was_withdrawn,
         a_model_is_forgotten_seven_days_after_its_last_worker,
         an_item_that_waits_alone_is_counted_as_ready,
         an_empty_store_counts_nothing,

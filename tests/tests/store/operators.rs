@@ -23,6 +23,7 @@ fn card(name: &str, version: &str) -> ModelCard {
         provider: "cpu".to_owned(),
         precision: "fp32".to_owned(),
         accept: vec![Acceptance { precision: 0.95, score: None, levels: vec![Some(0.8125), None] }],
+        trouble: Some("config.json: it is cut off".to_owned()),
     }
 }
 
@@ -82,6 +83,37 @@ pub(crate) async fn a_worker_that_announces_anew_serves_the_new_models_only(worl
     world.advance(Duration::from_secs(1));
     announce(world, &worker("w-1"), &[card("shoes", "2")]).await;
     assert_eq!(models(world).await, [known("bags", "1", 0), known("shoes", "2", 1)]);
+}
+
+pub(crate) async fn a_model_is_forgotten_when_the_last_that_serves_it_withdraws_it(world: &World) {
+    let shoes = model("shoes");
+    for id in ["w-1", "w-2", "w-3"] {
+        announce(world, &worker(id), &[card("shoes", "1"), card("bags", "1")]).await;
+    }
+    let withdraw = async |id: &str| {
+        announce(world, &worker(id), &[card("bags", "1")]).await;
+        world.store.withdraw(&worker(id), &shoes).await.unwrap();
+    };
+    withdraw("w-1").await;
+    assert_eq!(models(world).await, [known("bags", "1", 3), known("shoes", "1", 2)]);
+    withdraw("w-1").await;
+    world.store.retire(&worker("w-3")).await.unwrap();
+    assert_eq!(models(world).await, [known("bags", "1", 2), known("shoes", "1", 1)]);
+    withdraw("w-2").await;
+    assert_eq!(models(world).await, [known("bags", "1", 2)]);
+    withdraw("w-2").await;
+    announce(world, &worker("w-1"), &[card("shoes", "2")]).await;
+    assert_eq!(models(world).await, [known("bags", "1", 1), known("shoes", "2", 1)]);
+}
+
+pub(crate) async fn a_worker_that_is_silent_does_not_keep_a_model_that_was_withdrawn(
+    world: &World,
+) {
+    announce(world, &worker("w-1"), &[card("shoes", "1")]).await;
+    world.advance(TTL);
+    announce(world, &worker("w-2"), &[card("shoes", "1")]).await;
+    world.store.withdraw(&worker("w-2"), &model("shoes")).await.unwrap();
+    assert_eq!(models(world).await, []);
 }
 
 pub(crate) async fn a_model_is_forgotten_seven_days_after_its_last_worker(world: &World) {

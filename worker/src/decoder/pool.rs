@@ -205,6 +205,7 @@ fn plain(error: &ItemError) -> ItemError {
         | ErrorCode::BlobMissing
         | ErrorCode::InferenceFailed
         | ErrorCode::WorkerLost
+        | ErrorCode::ModelRemoved
         | ErrorCode::Internal => ErrorCode::Undecodable,
     };
     let detail: String = error.detail.chars().filter(|letter| !letter.is_control()).collect();

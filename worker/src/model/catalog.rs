@@ -50,7 +50,11 @@ impl Catalog {
     }
 }
 
-fn candidates(folder: &Path) -> Result<Vec<PathBuf>, FolderError> {
+/// The folders in `folder` that mean to be models, or itself if it does, by path.
+///
+/// # Errors
+/// When it cannot be listed.
+pub(super) fn candidates(folder: &Path) -> Result<Vec<PathBuf>, FolderError> {
     if ModelFolder::looks_like_one(folder) {
         return Ok(vec![folder.to_owned()]);
     }

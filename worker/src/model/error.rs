@@ -50,7 +50,7 @@ pub enum FolderError {
 }
 
 impl FolderError {
-    pub(super) fn unreadable(file: &Path, source: std::io::Error) -> Self {
+    pub(crate) fn unreadable(file: &Path, source: std::io::Error) -> Self {
         Self::Unreadable { file: file.to_owned(), source }
     }
 }

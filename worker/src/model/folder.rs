@@ -106,6 +106,20 @@ impl ModelFolder {
     }
 }
 
+impl ModelFolder {
+    /// Bytes of the network's files.
+    ///
+    /// # Errors
+    /// When they cannot be looked at.
+    pub(crate) fn network_bytes(&self) -> Result<u64, FolderError> {
+        let length = |file: &PathBuf| {
+            let found = file.metadata().map_err(|source| FolderError::unreadable(file, source));
+            found.map(|found| found.len())
+        };
+        network_files(&self.network)?.iter().map(length).sum()
+    }
+}
+
 /// The preprocessing that a folder describes: in its preprocessor file, or
 /// in timm's `pretrained_cfg`.
 fn preprocessing(

@@ -11,9 +11,11 @@ mod folder;
 mod preprocessor;
 mod processors;
 mod size;
+mod stamp;
 mod taxonomy;
 mod timm;
 mod variants;
+mod watch;
 
 pub use audit::{Finding, Weight, audit};
 pub use catalog::{Broken, Catalog};
@@ -24,4 +26,6 @@ pub use preprocessor::{
     ChannelOrder, Crop, CropRounding, Normalize, Preprocessing, Rescale, Resize,
 };
 pub use size::{Extent, Filter, ResizeTo};
+pub(crate) use stamp::Stamp;
 pub use taxonomy::{Level, Taxonomy};
+pub(crate) use watch::{Change, Watch, look};

@@ -20,7 +20,7 @@ pub(super) enum Cut {
 /// Why a batch was cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// It is as large as can be.
+    /// It is as large as is good.
     Full,
     /// Nothing else is on its way.
     Alone,
@@ -41,7 +41,7 @@ impl Reason {
 /// What is known when the network is free.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moment<'a> {
-    /// Batch sizes, ascending from 1.
+    /// Batch sizes, ascending from 1 to the one that is best.
     pub(super) sizes: &'a [usize],
     /// Items that are ready, at least one.
     pub(super) ready: usize,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aisle_shared::domain::{ModelName, Timestamp, WorkerId};
 use aisle_shared::store::{ClaimRequest, Claimed, Store};
 use aisle_shared::telemetry::{Span, SpanKind};
-use aisle_shared::vitals::LaneVitals;
+use aisle_shared::vitals::{Hindrance, LaneVitals};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -42,7 +42,10 @@ pub(super) struct Intake {
     pub(super) expected: Expected,
     pub(super) gate: Gate,
     pub(super) tasks: TaskTracker,
-    pub(super) shutdown: CancellationToken,
+    /// Why the network cannot run, if it cannot.
+    pub(super) trouble: Hindrance,
+    /// When nothing more is to be claimed.
+    pub(super) stop: CancellationToken,
 }
 
 /// What a step did.
@@ -53,33 +56,41 @@ enum Step {
     Idle,
     /// The store did not answer.
     Trouble,
+    /// The network cannot run now.
+    Hindered,
 }
 
 impl Intake {
-    /// Claims until the worker is asked to stop.
+    /// Claims until it is asked to stop.
     pub(super) async fn run(self) {
         let mut failures = 0;
-        while !self.shutdown.is_cancelled() {
+        while !self.stop.is_cancelled() {
             let step = self.step().await;
             failures = match step {
                 Step::Trouble => failures + 1,
-                Step::Claimed | Step::Idle => 0,
+                Step::Claimed | Step::Idle | Step::Hindered => 0,
             };
             let wait = async {
                 match step {
                     Step::Claimed => {}
                     Step::Idle => self.store.wait_for_work(&self.model, POLL).await,
+                    Step::Hindered => tokio::time::sleep(POLL).await,
                     Step::Trouble => {
                         tokio::time::sleep(TROUBLE.after(failures, rand::random())).await;
                     }
                 }
             };
-            tokio::select! { () = wait => {}, () = self.shutdown.cancelled() => {} }
+            tokio::select! { () = wait => {}, () = self.stop.cancelled() => {} }
         }
     }
 
     /// Waits for room, claims, and sends what was claimed on its way.
     async fn step(&self) -> Step {
+        if self.trouble.get().is_some() {
+            // What cannot be run here is left to others.
+            self.vitals.pauses();
+            return Step::Hindered;
+        }
         let room = async {
             // What cannot be decoded here is left to others.
             while self.lane.prepare.decoder.trouble().get().is_some() {
@@ -97,7 +108,7 @@ impl Intake {
         self.vitals.full();
         let room = tokio::select! {
             room = room => room,
-            () = self.shutdown.cancelled() => None,
+            () = self.stop.cancelled() => None,
         };
         let Some((pass, mut free)) = room else { return Step::Idle };
         self.vitals.room();
@@ -146,7 +157,7 @@ impl Intake {
         let pass = tokio::select! {
             pass = self.gate.alone() => Some(pass),
             () = hold.left() => None,
-            () = self.shutdown.cancelled() => None,
+            () = self.stop.cancelled() => None,
         };
         match pass {
             Some(pass) => {

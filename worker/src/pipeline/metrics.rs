@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aisle_shared::domain::{ItemOutcome, ModelCard, Timestamp};
+use aisle_shared::domain::{ErrorCode, ItemOutcome, ModelCard, ModelName, Timestamp};
 use aisle_shared::telemetry::names;
 
 use super::work::Work;
@@ -14,15 +14,16 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    /// Reports for the model of that card, and that it is served.
+    /// Reports for the model of that card, and that this version is served.
     pub(super) fn new(card: &ModelCard) -> Self {
-        metrics::gauge!(
-            names::MODEL_INFO,
-            "model" => card.name.to_string(), "version" => card.version.clone(),
-            "provider" => card.provider.clone(), "precision" => card.precision.clone()
-        )
-        .set(1.0);
+        info(card, 1.0);
+        trouble(card.name.as_str(), false);
         Self { model: card.name.to_string() }
+    }
+
+    /// The version of that card is no longer served.
+    pub(super) fn no_longer_served(&self, card: &ModelCard) {
+        info(card, 0.0);
     }
 
     /// The model that is reported for.
@@ -77,6 +78,30 @@ impl Metrics {
     fn seconds(&self, name: &'static str, took: Duration) {
         metrics::histogram!(name, "model" => self.model.clone()).record(took);
     }
+}
+
+fn info(card: &ModelCard, served: f64) {
+    metrics::gauge!(
+        names::MODEL_INFO,
+        "model" => card.name.to_string(), "version" => card.version.clone(),
+        "provider" => card.provider.clone(), "precision" => card.precision.clone()
+    )
+    .set(served);
+}
+
+/// Whether what a model's folder holds is not served.
+pub(super) fn trouble(model: &str, is: bool) {
+    metrics::gauge!(names::MODEL_TROUBLE, "model" => model.to_owned()).set(f64::from(u8::from(is)));
+}
+
+/// Counts items that ended because their model was taken away.
+pub(super) fn forsaken(model: &ModelName, items: usize) {
+    let code = ErrorCode::ModelRemoved.as_str();
+    metrics::counter!(
+        names::ITEMS_FINISHED_TOTAL,
+        "model" => model.to_string(), "status" => "failed", "reason" => code
+    )
+    .increment(u64::try_from(items).unwrap_or(u64::MAX));
 }
 
 /// Counts and times an item that ended. Its job the store counts, which knows
@@ -139,6 +164,7 @@ mod tests {
             provider: "cpu".to_owned(),
             precision: "fp32".to_owned(),
             accept: Vec::new(),
+            trouble: None,
         };
         let (recorder, handle) = metrics_recorder().unwrap();
         metrics::with_local_recorder(&recorder, || {

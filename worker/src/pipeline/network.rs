@@ -6,19 +6,24 @@ use std::time::{Duration, Instant};
 
 use aisle_shared::domain::{ImageInfo, ItemError, StageTimings};
 use aisle_shared::telemetry::{Span, SpanKind};
-use aisle_shared::vitals::LaneVitals;
+use aisle_shared::vitals::{Hindrance, LaneVitals};
 use tokio::sync::mpsc::Sender;
 
 use super::batch::{Cut, Moment, decide};
-use super::ending::Ended;
+use super::ending::{Ended, Ending};
 use super::metrics::Metrics;
+use super::pace::Pace;
 use super::prepare::Prepared;
 use super::work::{Expected, Work};
-use crate::network::Network;
+use crate::error::WorkerError;
+use crate::memory::Resident;
+
+/// Between two tries of loading a network that cannot be loaded.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
 
 /// The network's thread.
 pub(super) struct NetworkThread {
-    pub(super) network: Network,
+    pub(super) network: Resident,
     pub(super) arrivals: Receiver<Prepared>,
     pub(super) expected: Expected,
     pub(super) batch_wait: Duration,
@@ -26,6 +31,8 @@ pub(super) struct NetworkThread {
     pub(super) record: Sender<Ended>,
     pub(super) metrics: Metrics,
     pub(super) vitals: LaneVitals,
+    /// Why the network cannot be loaded, which nothing is claimed for then.
+    pub(super) trouble: Hindrance,
 }
 
 /// An item with what the network said.
@@ -42,22 +49,24 @@ impl NetworkThread {
     /// Runs batches until no stage before it is left and all that is ready has run.
     pub(super) fn run(mut self) {
         let mut ready = VecDeque::new();
-        while let Some(size) = self.next_batch(&mut ready) {
+        let mut pace = Pace::of(self.network.batch_sizes());
+        while let Some(size) = self.next_batch(&mut ready, &pace) {
+            let size = pace.choose(size, ready.len());
             let batch = ready.drain(..size.min(ready.len())).collect();
-            self.run_batch(batch);
+            self.run_batch(batch, &mut pace);
         }
     }
 
     /// Waits for a batch and returns its size.
-    fn next_batch(&mut self, ready: &mut VecDeque<Prepared>) -> Option<usize> {
+    fn next_batch(&mut self, ready: &mut VecDeque<Prepared>, pace: &Pace) -> Option<usize> {
         loop {
             ready.extend(self.arrivals.try_iter());
             let Some(oldest) = ready.front() else {
-                ready.push_back(self.arrivals.recv().ok()?);
+                ready.extend(self.first_arrival()?);
                 continue;
             };
             let moment = Moment {
-                sizes: self.network.batch_sizes(),
+                sizes: pace.sizes(),
                 ready: ready.len(),
                 coming: self.expected.count(),
                 waited: oldest.since.elapsed(),
@@ -79,13 +88,47 @@ impl NetworkThread {
         }
     }
 
-    fn run_batch(&mut self, batch: Vec<Prepared>) {
+    /// Waits for an item. Where the network cannot be loaded, none may come, and
+    /// it is tried again.
+    fn first_arrival(&self) -> Option<Option<Prepared>> {
+        if self.trouble.get().is_none() {
+            return self.arrivals.recv().ok().map(Some);
+        }
+        match self.arrivals.recv_timeout(TRY_AGAIN) {
+            Ok(item) => Some(Some(item)),
+            Err(RecvTimeoutError::Timeout) => {
+                match self.network.bring() {
+                    Ok(()) => self.trouble.clear(),
+                    Err(error) => self.trouble.set(error.to_string()),
+                }
+                Some(None)
+            }
+            Err(RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// Gives items back whose network cannot be loaded: another worker may have
+    /// it, or this one later.
+    fn give_back(&self, batch: Vec<Prepared>, error: &WorkerError) {
+        tracing::error!(
+            model = self.metrics.model(), items = batch.len(), %error, "the network cannot be run"
+        );
+        self.trouble.set(error.to_string());
+        for item in batch {
+            // The recorder ends after this thread, so the item gets there.
+            drop(self.record.blocking_send(*Ended::new(item.work, Ending::Release)));
+        }
+    }
+
+    fn run_batch(&mut self, batch: Vec<Prepared>, pace: &mut Pace) {
         let mut wanted = self.still_wanted(batch);
         // Items that left on the way may leave a number that is no batch size.
         while !wanted.is_empty() {
             let size = self.network.largest_batch(wanted.len());
             let rest = wanted.split_off(size.min(wanted.len()));
-            self.answer(wanted);
+            if let Some(took) = self.answer(wanted) {
+                pace.ran(size, took);
+            }
             wanted = rest;
         }
     }
@@ -119,13 +162,27 @@ impl NetworkThread {
         span
     }
 
-    fn answer(&mut self, batch: Vec<Prepared>) {
+    /// Runs a batch, and tells how long that took, if it could be run.
+    fn answer(&mut self, batch: Vec<Prepared>) -> Option<Duration> {
+        self.vitals.runs();
+        if let Err(error) = self.network.bring() {
+            self.vitals.rests();
+            self.give_back(batch, &error);
+            return None;
+        }
+        let begun = Instant::now();
         let mut span = self.span_of(&batch);
         let start = Instant::now();
-        self.vitals.runs();
         let tensors: Vec<&[f32]> = batch.iter().map(|item| item.tensor.as_slice()).collect();
-        let logits = self.network.run(&tensors);
+        let ran = self.network.run(|network| network.run(&tensors));
         self.vitals.rests();
+        let logits = match ran {
+            Ok(logits) => logits,
+            Err(error) => {
+                self.give_back(batch, &error);
+                return None;
+            }
+        };
         let end = Instant::now();
         let took = end.duration_since(start);
         if logits.iter().any(Result::is_err) {
@@ -148,5 +205,6 @@ impl NetworkThread {
             // The next stage ends after this thread, so the item gets there.
             drop(self.answered.blocking_send(answered));
         }
+        Some(begun.elapsed())
     }
 }

@@ -1,14 +1,13 @@
 //! A worker: loads its models, runs their pipelines, and stops in good order.
 
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
-use std::thread::JoinHandle;
+use std::time::Duration;
 
 use aisle_shared::blob::BlobStore;
 use aisle_shared::domain::{ModelCard, Timestamp, WorkerCard, WorkerId};
 use aisle_shared::fetch::Fetcher;
 use aisle_shared::store::Store;
-use aisle_shared::vitals::{LaneVitals, Patience, Vitals};
+use aisle_shared::vitals::{Patience, Vitals};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -16,68 +15,52 @@ use tokio_util::task::TaskTracker;
 
 use super::announce;
 use super::cache::Cache;
-use super::ending::Ended;
 use super::fetch::Fetch;
+use super::forsaken::Forsaken;
 use super::gate::Gate;
 use super::heartbeat::Heartbeat;
 use super::held::Held;
 use super::hosts::Downloads;
-use super::intake::Intake;
-use super::lane::Lane;
-use super::metrics::Metrics;
-use super::network::NetworkThread;
-use super::postprocess;
+use super::lanes::{Lanes, Shared};
 use super::prepare::Prepare;
 use super::record::Recorder;
-use super::work::Expected;
+use super::renewal::{Renewal, first_news};
 use crate::decoder::Decoder;
 use crate::error::WorkerError;
-use crate::loaded::LoadedModel;
-use crate::model::Catalog;
-use crate::network::Network;
-use crate::proof::prove;
-use crate::runtime::environment;
+use crate::loader::{Loader, Served};
+use crate::model::{Catalog, Watch, look};
 use crate::settings::WorkerSettings;
-use crate::tune::Planner;
 
 /// Endings that wait for the recorder at most.
 const RECORD_QUEUE: usize = 256;
+
+/// Looks at the models' folder between two looks for items whose model was taken
+/// away, and looks for which nobody may have announced it.
+const FORSAKEN: (u32, u32) = (5, 30);
 
 /// A worker whose models are loaded and warm.
 #[derive(Debug)]
 pub struct Worker {
     settings: WorkerSettings,
     card: WorkerCard,
-    models: Vec<(LoadedModel, Network)>,
+    models: Vec<Served>,
     vitals: Vitals,
     decoder: Arc<Decoder>,
-}
-
-/// What the pipelines of all models share.
-struct Shared {
-    store: Arc<dyn Store>,
-    held: Arc<Held>,
-    gate: Gate,
-    fetch: Fetch,
-    cache: Option<Cache>,
-    prepare: Prepare,
-    record: mpsc::Sender<Ended>,
-    /// Those who claim.
-    intakes: TaskTracker,
-    tasks: TaskTracker,
-    shutdown: CancellationToken,
+    loader: Arc<Loader>,
+    watch: Watch,
 }
 
 impl Worker {
     /// Starts the decoders, loads every model, runs each batch size once and
-    /// classifies a picture.
-    /// Takes seconds and blocks.
+    /// classifies a picture. Takes seconds and blocks.
     ///
     /// # Errors
     /// When ONNX Runtime cannot be used, when images cannot be decoded, when
-    /// there is no model, or when any model cannot be used: a worker does not start with less than it was
-    /// given.
+    /// there is no model, or when any model cannot be used: a worker does not
+    /// start with less than it was given.
     pub fn load(settings: WorkerSettings) -> Result<Self, WorkerError> {
+        // What changes from here on is seen at the next look.
+        let watch = look(&settings.models).map(Watch::of).unwrap_or_default();
         let catalog = Catalog::open(&settings.models)?;
         if !catalog.broken.is_empty() {
             return Err(WorkerError::Broken(catalog.broken));
@@ -85,24 +68,13 @@ impl Worker {
         if catalog.models.is_empty() {
             return Err(WorkerError::NoModels(settings.models));
         }
-        let environment = environment(&settings.ort_lib)?;
         let limits = settings.image_limits.clone();
-        let decoder = Decoder::start(&settings.decoder, limits, settings.threads)?;
-        let planner = Planner {
-            environment: &environment,
-            library: &settings.ort_lib,
-            choice: settings.provider,
-            tuning: &settings.tuning,
-            threads: settings.threads,
-            max_batch: settings.max_batch,
-        };
-        let mut models = Vec::with_capacity(catalog.models.len());
-        for folder in catalog.models {
-            let (model, mut network) = planner.load(folder)?;
-            prove(&model, &mut network, &decoder)?;
-            models.push((model, network));
-        }
-        let cards: Vec<ModelCard> = models.iter().map(|(model, _)| model.card().clone()).collect();
+        let decoder = Arc::new(Decoder::start(&settings.decoder, limits, settings.threads)?);
+        let loader = Arc::new(Loader::new(&settings, Arc::clone(&decoder))?);
+        let models = catalog.models.into_iter().map(|folder| loader.load(folder));
+        let models = models.collect::<Result<Vec<Served>, _>>()?;
+        let cards: Vec<ModelCard> =
+            models.iter().map(|served| served.model.card().clone()).collect();
         let card = WorkerCard {
             id: WorkerId::generate(),
             pid: std::process::id(),
@@ -111,7 +83,7 @@ impl Worker {
         };
         let patience = Patience { claim: settings.liveness, work: settings.item_deadline };
         let vitals = Vitals::new(patience, decoder.trouble());
-        Ok(Self { settings, card, models, vitals, decoder: Arc::new(decoder) })
+        Ok(Self { settings, card, models, vitals, decoder, loader, watch })
     }
 
     /// The worker's signs of life, for health checks.
@@ -139,14 +111,7 @@ impl Worker {
         fetcher: Arc<Fetcher>,
         shutdown: CancellationToken,
     ) -> Result<(), WorkerError> {
-        let Self { settings, card, models, vitals, decoder } = self;
-        let models: Vec<_> = models
-            .into_iter()
-            .map(|(model, network)| {
-                let lane = vitals.lane(model.card().name.clone());
-                (model, network, lane)
-            })
-            .collect();
+        let Self { settings, card, models, vitals, decoder, loader, watch } = self;
         // Nothing is claimed by one of whom the API does not know.
         if !announce::first(&*store, &card, &shutdown).await {
             return Ok(());
@@ -157,9 +122,10 @@ impl Worker {
         // Should this future be dropped, its tasks stop too.
         let _over = over.clone().drop_guard();
         let upkeep = TaskTracker::new();
+        let news = first_news(card.clone());
         upkeep.spawn(announce::run(
             Arc::clone(&store),
-            card.clone(),
+            news.subscribe(),
             Arc::clone(&decoder),
             over.clone(),
         ));
@@ -184,7 +150,15 @@ impl Worker {
         let stop = shutdown.child_token();
         let _stop = stop.clone().drop_guard();
         let keeping = TaskTracker::new();
-        let shared = Shared {
+        let renewal = settings.look_every.map(|every| {
+            upkeep.spawn(forsaken(&settings, every, &card.id, &store, &blobs).run(over.clone()));
+            Renewal { models: settings.models.clone(), every, loader, watch, news }
+        });
+        let grace = settings.grace;
+        let item_deadline = settings.item_deadline;
+        let mut lanes = Lanes::new(Shared {
+            worker: card.id.clone(),
+            vitals: vitals.clone(),
             store: Arc::clone(&store),
             held: Arc::clone(&held),
             gate: Gate::default(),
@@ -208,27 +182,36 @@ impl Worker {
             intakes: TaskTracker::new(),
             tasks: TaskTracker::new(),
             shutdown: stop.clone(),
-        };
-        let mut threads = Vec::with_capacity(models.len());
-        for model in models {
-            threads.push(start(&shared, &settings, &card.id, model)?);
+            settings,
+        });
+        tracing::info!(worker = %card.id, models = models.len(), "working");
+        for served in models {
+            lanes.start(served)?;
         }
-        tracing::info!(worker = %card.id, models = threads.len(), "working");
-
-        stop.cancelled().await;
+        let renewed = async {
+            match renewal {
+                Some(renewal) => renewal.run(&mut lanes).await,
+                None => std::future::pending().await,
+            }
+        };
+        let renewed = tokio::select! {
+            renewed = renewed => renewed,
+            () = stop.cancelled() => Ok(()),
+        };
+        stop.cancel();
         vitals.stopping();
         tracing::info!(worker = %card.id, "stopping");
         // A claim that is under way may still bring items.
-        shared.intakes.close();
+        lanes.shared.intakes.close();
         let emptied = async {
-            shared.intakes.wait().await;
+            lanes.shared.intakes.wait().await;
             held.emptied().await;
         };
-        if tokio::time::timeout(settings.grace, emptied).await.is_err() {
+        if tokio::time::timeout(grace, emptied).await.is_err() {
             tracing::warn!(worker = %card.id, "the grace time is over, what is left is handed back");
         }
         over.cancel();
-        let left = held.renewable(settings.item_deadline);
+        let left = held.renewable(item_deadline);
         if !left.is_empty()
             && let Err(error) = store.release(&left).await
         {
@@ -239,9 +222,11 @@ impl Worker {
         }
         upkeep.close();
         upkeep.wait().await;
-        finish(shared, threads, recorder).await?;
+        lanes.finish().await?;
+        recorder.await.map_err(|_| WorkerError::Stopped("the recorder panicked".to_owned()))?;
         keeping.close();
         keeping.wait().await;
+        renewed?;
         if shutdown.is_cancelled() {
             Ok(())
         } else {
@@ -250,90 +235,21 @@ impl Worker {
     }
 }
 
-/// Starts a model's pipeline.
-fn start(
-    shared: &Shared,
+/// What ends items whose model was taken away.
+fn forsaken(
     settings: &WorkerSettings,
+    look_every: Duration,
     worker: &WorkerId,
-    (model, network, vitals): (LoadedModel, Network, LaneVitals),
-) -> Result<JoinHandle<()>, WorkerError> {
-    let name = model.card().name.clone();
-    let metrics = Metrics::new(model.card());
-    let expected = Expected::default();
-    // A batch must fit into the slots, or the intake would wait for ever.
-    let slots = settings.claim_ahead.max(settings.max_batch).get();
-    let (to_network, arrivals) = sync_channel(slots);
-    let (answered, answers) = mpsc::channel(slots);
-    shared.tasks.spawn(postprocess::run(
-        model.clone(),
-        answers,
-        shared.cache.as_ref().map(|cache| cache.keeper.clone()),
-        shared.record.clone(),
-        metrics.clone(),
-    ));
-    let thread = NetworkThread {
-        network,
-        arrivals,
-        expected: expected.clone(),
-        batch_wait: settings.batch_wait,
-        answered,
-        record: shared.record.clone(),
-        metrics: metrics.clone(),
-        vitals: vitals.clone(),
-    };
-    let ended = shared.shutdown.clone().drop_guard();
-    let handle = std::thread::Builder::new()
-        .name(format!("network-{name}"))
-        .spawn(move || {
-            let _ended = ended;
-            thread.run();
-        })
-        .map_err(|error| WorkerError::Stopped(format!("no thread for {name}: {error}")))?;
-    let lane = Lane {
-        model,
-        slots: Arc::new(Semaphore::new(slots)),
-        fetch: shared.fetch.clone(),
-        cache: shared.cache.clone(),
-        prepare: shared.prepare.clone(),
-        to_network,
-        record: shared.record.clone(),
-        metrics,
-    };
-    let intake = Intake {
-        lane: Arc::new(lane),
-        vitals,
-        store: Arc::clone(&shared.store),
+    store: &Arc<dyn Store>,
+    blobs: &Arc<dyn BlobStore>,
+) -> Forsaken {
+    let (every, patience) = FORSAKEN;
+    Forsaken {
         worker: worker.clone(),
-        model: name,
+        store: Arc::clone(store),
+        blobs: Arc::clone(blobs),
         lease: settings.lease,
-        backoff: settings.backoff,
-        refill: u32::try_from(settings.max_batch.get()).unwrap_or(u32::MAX),
-        held: Arc::clone(&shared.held),
-        expected,
-        gate: shared.gate.clone(),
-        tasks: shared.tasks.clone(),
-        shutdown: shared.shutdown.clone(),
-    };
-    shared.intakes.spawn(intake.run());
-    Ok(handle)
-}
-
-/// Waits for every stage, first to last.
-async fn finish(
-    shared: Shared,
-    threads: Vec<JoinHandle<()>>,
-    recorder: tokio::task::JoinHandle<()>,
-) -> Result<(), WorkerError> {
-    shared.intakes.wait().await;
-    shared.tasks.close();
-    shared.tasks.wait().await;
-    drop(shared);
-    let stopped = |what: &str| WorkerError::Stopped(what.to_owned());
-    let joined = tokio::task::spawn_blocking(move || {
-        threads.into_iter().all(|thread| thread.join().is_ok())
-    });
-    if !joined.await.is_ok_and(|all| all) {
-        return Err(stopped("a network's thread panicked"));
+        every: look_every * every,
+        patience: look_every * patience,
     }
-    recorder.await.map_err(|_| stopped("the recorder panicked"))
 }

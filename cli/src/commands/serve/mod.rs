@@ -100,6 +100,9 @@ impl Settings {
             self.tuning(),
         );
         Ok(aisle_worker::WorkerSettings {
+            default_model: self.default_model.clone(),
+            model_memory: self.model_memory,
+            look_every: self.models_poll,
             provider: self.provider,
             threads: self.threads.unwrap_or(defaults.threads),
             max_batch: self.max_batch,

@@ -51,6 +51,18 @@ pub(super) async fn retire(server: &Server, worker: &WorkerId) -> Result<(), Sto
     Ok(())
 }
 
+/// A model that a worker has lost.
+pub(super) async fn withdraw(
+    server: &Server,
+    worker: &WorkerId,
+    model: &ModelName,
+) -> Result<(), StoreError> {
+    let mut step = server.step(&server.scripts().withdraw, Shard::HOME);
+    step.arg(worker.as_str()).arg(model.as_str());
+    let _: String = server.run(&step).await?;
+    Ok(())
+}
+
 /// Models announced of late, by name.
 pub(super) async fn models(server: &Server) -> Result<Vec<AnnouncedModel>, StoreError> {
     let step = server.step(&server.scripts().models, Shard::HOME);

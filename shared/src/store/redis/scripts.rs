@@ -59,6 +59,7 @@ scripts! {
     delete: "delete.lua" REMOVAL;
     announce: "announce.lua";
     retire: "retire.lua";
+    withdraw: "withdraw.lua";
     models: "models.lua";
     stats: "stats.lua" DELIVERY_LANES;
     dead_letters: "dead_letters.lua";

@@ -197,6 +197,10 @@ impl Store for RedisStore {
         fleet::retire(&self.server, worker).await
     }
 
+    async fn withdraw(&self, worker: &WorkerId, model: &ModelName) -> Result<(), StoreError> {
+        fleet::withdraw(&self.server, worker, model).await
+    }
+
     async fn models(&self) -> Result<Vec<AnnouncedModel>, StoreError> {
         fleet::models(&self.server).await
     }

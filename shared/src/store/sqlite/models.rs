@@ -61,6 +61,25 @@ pub(super) fn retire(step: &Step<'_>, worker: &WorkerId) -> Result<(), StoreErro
     Ok(())
 }
 
+/// Takes a model from a worker, and forgets it where it was the last.
+pub(super) fn withdraw(
+    step: &Step<'_>,
+    worker: &WorkerId,
+    model: &ModelName,
+) -> Result<(), StoreError> {
+    step.db
+        .prepare_cached("DELETE FROM serving WHERE model = ?1 AND worker = ?2")?
+        .execute(params![model, worker])?;
+    step.db
+        .prepare_cached(
+            "DELETE FROM models WHERE name = ?1 AND NOT EXISTS
+                 (SELECT 1 FROM workers w JOIN serving s ON s.worker = w.id
+                  WHERE s.model = ?1 AND w.expires_at > ?2)",
+        )?
+        .execute(params![model, step.now.wall])?;
+    Ok(())
+}
+
 /// Every model announced lately, by name.
 pub(super) fn models(db: &Connection, now: &Moment<'_>) -> Result<Vec<AnnouncedModel>, StoreError> {
     let mut select = db.prepare_cached(

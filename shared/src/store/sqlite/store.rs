@@ -305,6 +305,11 @@ impl Store for SqliteStore {
         .await
     }
 
+    async fn withdraw(&self, worker: &WorkerId, model: &ModelName) -> Result<(), StoreError> {
+        let (worker, model) = (worker.clone(), model.clone());
+        self.writer.write(move |step| models::withdraw(step, &worker, &model)).await
+    }
+
     async fn models(&self) -> Result<Vec<AnnouncedModel>, StoreError> {
         let clock = self.clock.clone();
         self.readers.read(move |db| models::models(db, &clock.moment())).await

@@ -94,6 +94,7 @@ fn card(worker: &WorkerId) -> WorkerCard {
         provider: "cpu".to_owned(),
         precision: "fp32".to_owned(),
         accept: Vec::new(),
+        trouble: None,
     };
     let started_at = Timestamp::now();
     WorkerCard { id: worker.clone(), pid: 1, started_at, models: vec![model] }
