@@ -37,8 +37,10 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /usr/local/bin/aisle /usr/local/bin/aisle
 COPY --from=build --chown=65532:65532 /data /data
+COPY models /models
 ENV AISLE_LISTEN=0.0.0.0:8080 \
     AISLE_DATA=/data \
+    AISLE_MODELS=/models \
     AISLE_ORT_LIB=/opt/onnxruntime/libonnxruntime.so
 WORKDIR /data
 VOLUME /data
@@ -53,8 +55,10 @@ FROM nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04 AS gpu
 COPY --from=build /usr/local/bin/aisle /usr/local/bin/aisle
 COPY --from=build --chown=65532:65532 /data /data
 COPY --from=ort-gpu /opt/onnxruntime /opt/onnxruntime
+COPY models /models
 ENV AISLE_LISTEN=0.0.0.0:8080 \
     AISLE_DATA=/data \
+    AISLE_MODELS=/models \
     AISLE_ORT_LIB=/opt/onnxruntime/libonnxruntime.so
 WORKDIR /data
 VOLUME /data

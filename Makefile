@@ -24,13 +24,18 @@ setup-tests: setup ## Bring what the tests need besides: Redis, Chromium, Python
 	@$(SETUP)/python.sh
 
 .PHONY: run
-run: setup ## Build and serve on AISLE_LISTEN (127.0.0.1:8080) the models in AISLE_MODELS
+run: setup ## Build and serve on AISLE_LISTEN (127.0.0.1:8080) the models in AISLE_MODELS (models)
 	@cargo build --release --locked --package aisle-cli
 	@exec "$${CARGO_TARGET_DIR:-target}/release/aisle" serve
 
 .PHONY: trainer
 trainer: setup ## Build a program that can also learn in networks themselves: aisle train --fine-tune
 	@cargo build --release --locked --package aisle-cli --features fine-tune
+
+.PHONY: starter
+starter: trainer ## Make models/starter anew from photographs in STARTER_DATA; see its card
+	@scripts/starter/make.sh "$(STARTER_DATA)" "$(STARTER_NETWORKS)" \
+		"$${CARGO_TARGET_DIR:-target}/release/aisle"
 
 .PHONY: check
 check: ## Formatting, lints and documentation, warnings denied

@@ -38,6 +38,15 @@ fn without_a_model_one_line_says_how_to_get_one() {
 }
 
 #[test]
+fn a_folder_called_models_need_not_be_named() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("models/of-the-house")).unwrap();
+    let output = aisle(folder.path(), &["models", "--json"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("of-the-house"), "{text}");
+}
+
+#[test]
 fn all_problems_with_the_settings_are_told_at_once() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("aisle.toml"), "threads = 0\n").unwrap();

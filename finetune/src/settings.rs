@@ -1,5 +1,7 @@
 //! What is to be learned, and how.
 
+use std::path::PathBuf;
+
 use aisle_train::TrainSettings;
 use aisle_train::road::tuning::Rules;
 

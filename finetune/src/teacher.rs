@@ -56,7 +56,7 @@ impl Teacher {
         let answers = extract(pictures, &mut networks, &framing, machine, watcher)?;
         if let Some(broken) = answers.broken.first() {
             let (name, why) = (broken.name.clone(), broken.reason.clone());
-            return Err(TuneError::Changed { name, why });
+            return Err(FeatureError::Changed { name, why }.into());
         }
         let logits = answers.rows.select(ndarray::Axis(1), &self.outputs);
         Ok(scores(&logits.view(), f64::from(self.folder.temperature)))

@@ -65,7 +65,7 @@ fn tune(train: TrainSettings, rules: Rules, args: &DeepArgs) -> anyhow::Result<T
         train,
         rules,
         from_scratch: args.from_scratch.then_some(Compact { size }),
-        teacher: args.teacher,
+        teacher: args.teacher.clone(),
         restart: args.restart,
         place: if args.gpu { Place::Gpu } else { Place::Cpu },
     };

@@ -67,7 +67,8 @@ pub(crate) struct Layer {
 
     /// Folder of model folders, each a Hugging Face image-classification
     /// model as downloaded. Every model in it is served, also one that is put
-    /// there or replaced while a worker runs.
+    /// there or replaced while a worker runs. Without it, `models` in the
+    /// working folder, if it is there.
     #[arg(long, env = "AISLE_MODELS", value_name = "FOLDER")]
     #[arg(value_parser = GivenParser)]
     pub(crate) models: Option<Given>,

@@ -14,6 +14,8 @@ mod serving;
 #[cfg(test)]
 mod shop;
 #[cfg(test)]
+mod starter;
+#[cfg(test)]
 mod tuning;
 #[cfg(test)]
 mod verify;
