@@ -40,7 +40,9 @@ fn without_a_model_one_line_says_how_to_get_one() {
 #[test]
 fn a_folder_called_models_need_not_be_named() {
     let folder = tempfile::tempdir().unwrap();
-    fs::create_dir_all(folder.path().join("models/of-the-house")).unwrap();
+    let model = folder.path().join("models/of-the-house");
+    fs::create_dir_all(&model).unwrap();
+    fs::write(model.join("config.json"), "{}").unwrap();
     let output = aisle(folder.path(), &["models", "--json"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("of-the-house"), "{text}");

@@ -4,6 +4,11 @@
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Where servers of tests listen.
+const FIRST_PORT: u32 = 10_000;
+const PORTS: u32 = 20_000;
 
 /// The repository's root.
 #[must_use]
@@ -74,12 +79,21 @@ pub fn runtime_library() -> PathBuf {
     library.unwrap_or_else(|| panic!("no library in {}: `make setup` brings it", folder.display()))
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago, and that this process gives once. The
+/// system picks those of clients above 32,767, so none of them takes it before
+/// a server does.
 ///
 /// # Panics
 /// When loopback has none left.
 #[must_use]
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
-    listener.local_addr().expect("a bound address").port()
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    // Processes that ask at once begin at different places.
+    let begin = std::process::id().wrapping_mul(7_919);
+    let mut ports = (0..PORTS).map(|_| {
+        let nth = begin.wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed));
+        u16::try_from(FIRST_PORT + nth % PORTS).expect("a port")
+    });
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.find(is_free).expect("a loopback port")
 }
