@@ -359,8 +359,15 @@ impl Service {
     /// When there is none.
     #[must_use]
     pub fn process(&self, command: &str) -> u32 {
-        let running = self.running.iter().find(|(name, _)| *name == command);
-        running.unwrap_or_else(|| panic!("no {command} is running")).1.id()
+        let first = self.processes(command).first().copied();
+        first.unwrap_or_else(|| panic!("no {command} is running"))
+    }
+
+    /// The process ids of all processes of that command.
+    #[must_use]
+    pub fn processes(&self, command: &str) -> Vec<u32> {
+        let running = self.running.iter().filter(|(name, _)| *name == command);
+        running.map(|(_, child)| child.id()).collect()
     }
 
     /// A path's URL.

@@ -24,6 +24,7 @@ pub mod ready;
 pub mod replay;
 pub mod report;
 pub mod rounds;
+pub mod scale;
 pub mod stats;
 pub mod subject;
 pub mod table;
@@ -79,6 +80,9 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     }
     if options.wants(Part::Decoder) {
         decoder::run(options, &subject.pictures, &mut report);
+    }
+    if options.wants(Part::Scale) {
+        scale::run(options, &subject, &mut report).await;
     }
     report.show(&report.goals());
     let about = json!({

@@ -31,11 +31,13 @@ pub enum Part {
     Ready,
     /// Decoding in child processes against decoding in threads.
     Decoder,
+    /// One worker against more.
+    Scale,
 }
 
 impl Part {
     /// Every part, in the order in which they run, with its name.
-    pub const ALL: [(&'static str, Self); 7] = [
+    pub const ALL: [(&'static str, Self); 8] = [
         ("throughput", Self::Throughput),
         ("latency", Self::Latency),
         ("accept", Self::Accept),
@@ -43,6 +45,7 @@ impl Part {
         ("memory", Self::Memory),
         ("ready", Self::Ready),
         ("decoder", Self::Decoder),
+        ("scale", Self::Scale),
     ];
 }
 
