@@ -96,8 +96,7 @@ async fn measure(
     let done = saturated(&target, pictures, ask, clients, options.length, &[]).await;
     assert_eq!(done.failed, 0, "requests failed");
     let after = seconds();
-    let cost = std::array::from_fn(|role| {
-        (after[role] - before[role]) * 1e3 / done.answered as f64
-    });
+    let cost =
+        std::array::from_fn(|role| (after[role] - before[role]) * 1e3 / done.answered as f64);
     (done.pace.rate, cost)
 }
