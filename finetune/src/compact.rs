@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use aisle_train::onnx::compact;
+use aisle_train::random::generator;
 use rand_distr::{Distribution as _, StandardNormal};
 use serde_json::json;
 
 use crate::{Compact, TuneError};
-use aisle_train::random::generator;
 
 /// Sides that halve four times and leave enough to tell things apart.
 const SIZES: [u32; 6] = [64, 96, 128, 160, 192, 224];

@@ -5,7 +5,9 @@
 
 use std::path::PathBuf;
 
+use aisle_train::augment::Augmenter;
 use aisle_train::features::Network;
+use aisle_train::random::generator;
 use aisle_train::watch::Watcher;
 use aisle_worker::preprocess::Preprocessor;
 use rand::Rng as _;
@@ -13,8 +15,6 @@ use rayon::prelude::*;
 
 use crate::TuneError;
 use crate::pixels::Records;
-use aisle_train::augment::Augmenter;
-use aisle_train::random::generator;
 
 /// Pictures that are in memory at once while their values are computed.
 const CHUNK: usize = 64;

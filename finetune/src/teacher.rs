@@ -54,11 +54,7 @@ impl Teacher {
         let framing = Framing::of(&self.folder.preprocessing);
         let mut networks = [Network::of_model(&self.folder, machine)?];
         let answers = extract(pictures, &mut networks, &framing, machine, watcher)?;
-        if let Some(broken) = answers.broken.first() {
-            let (name, why) = (broken.name.clone(), broken.reason.clone());
-            return Err(FeatureError::Changed { name, why }.into());
-        }
-        let logits = answers.rows.select(ndarray::Axis(1), &self.outputs);
+        let logits = answers.of_known()?.select(ndarray::Axis(1), &self.outputs);
         Ok(scores(&logits.view(), f64::from(self.folder.temperature)))
     }
 }

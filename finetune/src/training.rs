@@ -1,6 +1,7 @@
 //! Epoch after epoch, until nothing improves any more.
 
 use aisle_train::head::judge;
+use aisle_train::random::generator;
 use aisle_train::road::tuning::{Epoch, Rules};
 use aisle_train::watch::Watcher;
 use rand::seq::SliceRandom as _;
@@ -13,7 +14,6 @@ use crate::schedule;
 use crate::source::Source;
 use crate::targets::{Targets, mixed};
 use crate::watching::Watching;
-use aisle_train::random::generator;
 
 /// A training on its way.
 pub(crate) struct Training<'a> {

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use aisle_train::TrainSettings;
+use aisle_train::augment::{Augmenter, larger};
 use aisle_train::features::{Backbone, FeatureError, Network};
 use aisle_train::onnx::{Branch, Cut, FEATURES, Program, build};
 use aisle_train::road::Prepared;
@@ -18,7 +19,6 @@ use crate::source::{Lower, Source};
 use crate::targets::{Targets, Taught};
 use crate::teacher::Teacher;
 use crate::{Place, TuneError, TuneSettings, pixels};
-use aisle_train::augment::{Augmenter, larger};
 
 /// Refuses rules that cannot be followed.
 pub(super) fn check(rules: &Rules) -> Result<(), TuneError> {

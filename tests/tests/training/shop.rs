@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use aisle_tests::pictures::{Colour, picture};
-use aisle_tests::places::repository;
+use aisle_tests::places::{files_below, repository};
 use aisle_tests::service::binary;
 use aisle_tests::tiny_model;
 use image::ImageFormat;
@@ -86,6 +86,15 @@ impl Shop {
     pub(crate) fn trained(&self, arguments: &[&str]) -> Value {
         let arguments = [&["--json"], arguments].concat();
         json(&self.train(&[&self.path("networks/tiny")], &arguments))
+    }
+}
+
+/// Copies a model folder.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    for file in files_below(from) {
+        let target = to.join(file.strip_prefix(from).expect("a file below"));
+        fs::create_dir_all(target.parent().expect("a folder")).expect("a folder");
+        fs::copy(&file, target).expect("a copy");
     }
 }
 

@@ -12,7 +12,7 @@ use aisle_tests::service::{Processes, Service, binary};
 use image::ImageFormat;
 use serde_json::Value;
 
-use crate::shop::{complaint, run};
+use crate::shop::{complaint, copy, run};
 
 /// Larger and it has no place in a repository.
 const MOST_BYTES: u64 = 8 << 20;
@@ -71,12 +71,7 @@ fn the_starter_is_served_as_it_was_trained() {
 async fn a_fresh_service_answers_by_the_starter_in_shelves_and_says_how_sure_it_is() {
     for backend in [Backend::Sqlite, Backend::Redis] {
         let models = tempfile::tempdir().expect("a folder");
-        let folder = models.path().join("starter");
-        for file in files_below(&starter()) {
-            let target = folder.join(file.strip_prefix(starter()).expect("a file below"));
-            fs::create_dir_all(target.parent().expect("a folder")).expect("a folder");
-            fs::copy(&file, target).expect("a copy");
-        }
+        copy(&starter(), &models.path().join("starter"));
         let service = Service::start(backend, Processes::One, models.path(), &[]).await;
         let upload = service
             .client

@@ -2,11 +2,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use aisle_tests::places::{files_below, shared_folder};
+use aisle_tests::places::shared_folder;
 use aisle_tests::service::binary;
 use serde_json::{Value, json};
 
-use crate::shop::{Shop, complaint, run};
+use crate::shop::{Shop, complaint, copy, run};
 
 /// The verdict on a folder, and whether the program said that all is well.
 fn verify(model: &Path, arguments: &[&str]) -> (Value, bool) {
@@ -41,11 +41,7 @@ fn findings(verdict: &Value, weight: &str) -> Vec<String> {
 /// A copy of a model folder, with one thing changed.
 fn copied(shop: &Shop, name: &str, change: impl FnOnce(&Path)) -> PathBuf {
     let (from, to) = (shop.path("models/fruit"), shop.path("broken").join(name));
-    for file in files_below(&from) {
-        let target = to.join(file.strip_prefix(&from).expect("a file below"));
-        fs::create_dir_all(target.parent().expect("a folder")).expect("a folder");
-        fs::copy(&file, target).expect("a copy");
-    }
+    copy(&from, &to);
     change(&to);
     to
 }

@@ -8,6 +8,7 @@ use image::{GrayImage, ImageBuffer, Luma, Pixel as _, Rgb, RgbImage, imageops};
 use rand::Rng as _;
 use rand::rngs::StdRng;
 
+use super::part;
 use crate::retouch::byte;
 
 /// What is at least so bright in each channel may be paper.
@@ -17,8 +18,8 @@ const RIM: f32 = 0.7;
 /// Shares of a picture that paper covers: with less there is nothing to fill,
 /// with more the product itself is white and would vanish.
 const PAPER: (f32, f32) = (0.1, 0.92);
-/// Sides of the scene by those of the picture.
-const ROOM: (f32, f32) = (1.0, 1.5);
+/// How much longer a side of the scene is at most, by that of the picture.
+const ROOM: f32 = 0.5;
 /// The share of another picture's sides that a scene is cut from.
 const SCENE: (f32, f32) = (0.2, 0.6);
 /// How bright a scene is by what it was, and each of its channels by that.
@@ -75,7 +76,7 @@ fn cover<C: Deref<Target = [u8]>>(picture: &ImageBuffer<Rgb<u8>, C>) -> Option<G
     let rim: Vec<(u32, u32)> = rows.chain(columns).collect();
     let mut next: VecDeque<(u32, u32)> =
         rim.iter().copied().filter(|(x, y)| is_white(*x, *y)).collect();
-    if float(next.len()) < RIM * float(rim.len()) {
+    if share(next.len(), rim.len()) < RIM {
         return None;
     }
     let mut mask = GrayImage::from_pixel(width, height, PRODUCT);
@@ -90,7 +91,7 @@ fn cover<C: Deref<Target = [u8]>>(picture: &ImageBuffer<Rgb<u8>, C>) -> Option<G
             next.extend(beside);
         }
     }
-    let share = float(covered) / float(mask.len());
+    let share = share(covered, mask.len());
     (PAPER.0..=PAPER.1).contains(&share).then(|| imageops::blur(&mask, 0.7))
 }
 
@@ -103,13 +104,13 @@ fn backdrop<C: Deref<Target = [u8]>>(
 ) -> RgbImage {
     let share = random.random_range(SCENE.0..=SCENE.1);
     let mut cut = |side: u32| {
-        let part = whole(share * single(side)).max(1);
+        let part = part(side, share).max(1);
         (random.random_range(0..=side.saturating_sub(part)), part)
     };
     let (left, wide) = cut(other.width());
     let (top, high) = cut(other.height());
-    let part = RgbImage::from_fn(wide, high, |x, y| *other.get_pixel(left + x, top + y));
-    let mut scene = imageops::resize(&part, width, height, imageops::FilterType::Triangle);
+    let cut = RgbImage::from_fn(wide, high, |x, y| *other.get_pixel(left + x, top + y));
+    let mut scene = imageops::resize(&cut, width, height, imageops::FilterType::Triangle);
     let bright = random.random_range(TINT.0..=TINT.1);
     let tint: [f32; 3] = std::array::from_fn(|_| bright * random.random_range(CAST.0..=CAST.1));
     for pixel in scene.pixels_mut() {
@@ -121,26 +122,12 @@ fn backdrop<C: Deref<Target = [u8]>>(
 }
 
 fn larger(side: u32, random: &mut StdRng) -> u32 {
-    whole(single(side) * random.random_range(ROOM.0..=ROOM.1)).max(side)
+    side + part(side, random.random_range(0.0..=ROOM))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of pixels need no more")]
-const fn float(count: usize) -> f32 {
-    count as f32
-}
-
-#[expect(clippy::cast_precision_loss, reason = "sides of pictures are far below 2^24")]
-const fn single(side: u32) -> f32 {
-    side as f32
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a side of a picture, not below 0"
-)]
-const fn whole(side: f32) -> u32 {
-    side as u32
+const fn share(some: usize, all: usize) -> f32 {
+    some as f32 / all as f32
 }
 
 #[cfg(test)]

@@ -212,6 +212,19 @@ pub struct Extracted {
     pub broken: Vec<Skipped>,
 }
 
+impl Extracted {
+    /// The rows, of pictures that could be read a moment ago.
+    ///
+    /// # Errors
+    /// When one cannot be read any more.
+    pub fn of_known(self) -> Result<Array2<f32>, FeatureError> {
+        match self.broken.into_iter().next() {
+            Some(Skipped { name, reason }) => Err(FeatureError::Changed { name, why: reason }),
+            None => Ok(self.rows),
+        }
+    }
+}
+
 /// A picture on its way to the networks.
 pub(super) struct Ready {
     pub(super) print: Fingerprint,
