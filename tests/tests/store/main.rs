@@ -25,6 +25,7 @@ mod idempotency;
 mod large_jobs;
 mod leases;
 mod limits;
+mod lost_answers;
 mod model_check;
 mod operators;
 mod read;

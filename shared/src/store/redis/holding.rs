@@ -12,6 +12,7 @@ use super::intake::unknown_word;
 use super::keys::Shard;
 use super::records::{canceled, counter, read, read_ending, read_json, read_source, write_json};
 use super::server::{Server, millis};
+use super::tickets::Tickets;
 use crate::domain::{ItemError, ItemOutcome, Timestamp};
 
 /// Items that one script call moves at most, so that no call holds up the
@@ -29,6 +30,7 @@ type ClaimedRow = (String, String, u32, u32, bool, String, String, u64, String, 
 /// Items for a worker, from one shard after the other until there are enough.
 pub(super) async fn claim(
     server: &Server,
+    tickets: &Tickets,
     request: &ClaimRequest,
 ) -> Result<Vec<Claimed>, StoreError> {
     let mut claimed = Vec::new();
@@ -38,7 +40,7 @@ pub(super) async fn claim(
         if wanted == 0 || claimed.last().is_some_and(|item: &Claimed| item.solo) {
             break;
         }
-        match claim_from(server, shard, request, wanted, claimed.is_empty()).await {
+        match claim_from(server, tickets, shard, request, wanted, claimed.is_empty()).await {
             Ok(mut here) => claimed.append(&mut here),
             // The others go on; those that were claimed are not kept waiting.
             Err(error) if claimed.is_empty() => failure = Some(error),
@@ -54,21 +56,28 @@ pub(super) async fn claim(
 /// Items of one shard. One that is to be alone comes only if that is asked for.
 async fn claim_from(
     server: &Server,
+    tickets: &Tickets,
     shard: Shard,
     request: &ClaimRequest,
     wanted: usize,
     alone: bool,
 ) -> Result<Vec<Claimed>, StoreError> {
+    let lease = request.lease.min(LONGEST_LEASE);
+    let ticket = tickets.draw(shard, lease);
     let mut step = server.step(&server.scripts().claim, shard);
     step.arg(request.worker.as_str())
         .arg(request.model.as_str())
-        .arg(millis(request.lease.min(LONGEST_LEASE)))
+        .arg(millis(lease))
         .arg(canceled()?)
-        .arg(u8::from(alone));
-    for _ in 0..wanted {
-        step.arg(format!("{:016x}", rand::random::<u64>()));
+        .arg(u8::from(alone))
+        .arg(wanted)
+        .arg(ticket.text());
+    let lost = ticket.lost_before();
+    for ticket in &lost {
+        step.arg(ticket);
     }
     let rows: Vec<ClaimedRow> = server.run_ending(&step).await?;
+    ticket.answered(&lost);
     rows.into_iter().map(read_claimed).collect()
 }
 

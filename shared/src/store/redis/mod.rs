@@ -25,6 +25,7 @@ mod scripts;
 mod server;
 mod store;
 mod subscription;
+mod tickets;
 mod upkeep;
 mod webhooks;
 mod written;

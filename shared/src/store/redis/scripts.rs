@@ -16,6 +16,7 @@ const DELIVERY_LANES: &str = include_str!("scripts/parts/delivery_lanes.lua");
 const OUTBOX: &str = include_str!("scripts/parts/outbox.lua");
 const GIVING_UP: &str = include_str!("scripts/parts/giving_up.lua");
 const ENDING: &str = include_str!("scripts/parts/ending.lua");
+const HANDING_BACK: &str = include_str!("scripts/parts/handing_back.lua");
 const REMOVAL: &str = include_str!("scripts/parts/removal.lua");
 const API_KEYS: &str = include_str!("scripts/parts/api_keys.lua");
 
@@ -45,11 +46,11 @@ scripts! {
     open: "open.lua" GATE INTAKE;
     append: "append.lua" GATE INTAKE;
     seal: "seal.lua" LANES;
-    claim: "claim.lua" LANES DELIVERY_LANES OUTBOX ENDING;
+    claim: "claim.lua" LANES DELIVERY_LANES OUTBOX ENDING HANDING_BACK;
     extend: "extend.lua";
     complete: "complete.lua" DELIVERY_LANES OUTBOX ENDING;
     retry: "retry.lua" DELIVERY_LANES OUTBOX ENDING;
-    release: "release.lua" LANES DELIVERY_LANES OUTBOX ENDING;
+    release: "release.lua" LANES DELIVERY_LANES OUTBOX ENDING HANDING_BACK;
     reap: "reap.lua" DELIVERY_LANES OUTBOX ENDING;
     sweep: "sweep.lua" REMOVAL;
     find: "find.lua";

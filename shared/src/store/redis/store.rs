@@ -17,6 +17,7 @@ use super::keys::{Shard, Shards};
 use super::options::RedisOptions;
 use super::server::Server;
 use super::subscription::{self, Subscription};
+use super::tickets::Tickets;
 use super::written::written;
 use super::{cache, callers, contract, fleet, holding, intake, upkeep, webhooks};
 use crate::blob::RedisBlobs;
@@ -30,6 +31,7 @@ pub struct RedisStore {
     pub(super) server: Arc<Server>,
     pub(super) limits: StoreLimits,
     pub(super) elsewhere: Elsewhere,
+    tickets: Tickets,
     pub(super) wakers: Arc<Wakers>,
     _subscription: Subscription,
 }
@@ -59,8 +61,8 @@ impl RedisStore {
         )
         .await;
         let elsewhere = Elsewhere::default();
-        let limits = options.limits;
-        Ok(Self { server, limits, elsewhere, wakers, _subscription: subscription })
+        let (limits, tickets) = (options.limits, Tickets::default());
+        Ok(Self { server, limits, elsewhere, tickets, wakers, _subscription: subscription })
     }
 
     /// What the shards other than the job's hold.
@@ -107,7 +109,7 @@ impl Store for RedisStore {
     }
 
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, StoreError> {
-        holding::claim(&self.server, request).await
+        holding::claim(&self.server, &self.tickets, request).await
     }
 
     async fn wait_for_work(&self, model: &ModelName, timeout: Duration) {

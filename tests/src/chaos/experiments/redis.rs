@@ -21,6 +21,10 @@ use crate::wait;
 
 const CLIENTS: Habits = Habits { clients: 6, every: Duration::from_millis(100), fail_over: false };
 
+/// The longest that recovery may take, in seconds, where the disk is slow: two
+/// calls that wait out their two seconds, and a busy machine's other four.
+const RECOVERED_WITHIN: f64 = 8.0;
+
 /// The longest that a client may wait, in seconds, for the answer that there
 /// is no store: the store's own two, and a busy machine's one.
 const ANSWERED_WITHIN: f64 = 3.0;
@@ -62,7 +66,7 @@ async fn killed(
     }
     load.stop().await;
     scene.settle(Duration::from_secs(60)).await;
-    scene.report.recovers_within(5.0);
+    scene.report.recovers_within(RECOVERED_WITHIN);
     scene.done()
 }
 

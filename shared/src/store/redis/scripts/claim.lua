@@ -1,13 +1,27 @@
 #!lua flags=allow-oom
 -- Hands out ready items of one model.
 -- ARGV: 2 worker, 3 model, 4 lease in ms, 5 outcome of a canceled item, 6 1 if
---       an item may come that is to be alone, then from 7 on one random part of
---       a token for each item wanted, of which there is at least one.
+--       an item may come that is to be alone, 7 how many are wanted, at least
+--       one, 8 this claim's ticket, which its tokens end with, then from 9 on
+--       the tickets of claims whose answers were lost.
 local worker, model, lease, canceled = ARGV[2], ARGV[3], num(ARGV[4]), ARGV[5]
-local alone = ARGV[6] == '1'
-local wanted = #ARGV - 6
+local alone, wanted, ticket = ARGV[6] == '1', num(ARGV[7]), ARGV[8]
 local claimed = {}
-if call('HEXISTS', META, 'paused') == 1 then return with_endings(claimed) end
+
+-- What a lost answer had handed out is held by nobody. It does not wait for
+-- its leases to run out.
+if #ARGV > 8 then
+  local lost = {}
+  for i = 9, #ARGV do lost[ARGV[i]] = true end
+  for _, item in ipairs(call('ZRANGE', LEASES, 0, -1)) do
+    local token = call('HGET', try_key(item), 'token')
+    if token and lost[string.match(token, '%-(.*)')] then hand_back(item, canceled) end
+  end
+end
+if call('HEXISTS', META, 'paused') == 1 then
+  settle()
+  return with_endings(claimed)
+end
 
 local due = call('ZRANGE', DELAYED, '-inf', now, 'BYSCORE', 'LIMIT', 0, 100)
 for _, item in ipairs(due) do
@@ -36,7 +50,7 @@ local function hand_out(item, score, solo)
   end
   local tries = call('HMGET', try_key(item), 'epoch', 'attempts')
   local epoch, attempt = num(tries[1]) + 1, num(tries[2]) + 1
-  local token = epoch..'-'..ARGV[7 + #claimed]
+  local token = epoch..'-'..ticket
   call('HSET', try_key(item), 'state', 'running', 'epoch', epoch, 'attempts', attempt,
     'token', token, 'worker', worker)
   -- An item that comes alone keeps the score of its first claim.
