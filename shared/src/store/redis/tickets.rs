@@ -2,8 +2,8 @@
 //!
 //! A claim that Redis ran and whose answer never came (a lost connection, a disk
 //! that took too long to sync) has handed out items to nobody, and they would wait
-//! for their leases to run out. So each claim has a ticket, with which its tokens
-//! end, and the next claim tells the tickets of those before it that were not
+//! for their leases to run out. So each claim has a ticket, which its tokens
+//! bear, and the next claim tells the tickets of those before it that were not
 //! answered: what they handed out is ready again at once. A claim that Redis runs
 //! after that still has its leases to run out.
 
@@ -53,7 +53,7 @@ impl Tickets {
 }
 
 impl Ticket<'_> {
-    /// What the tokens of the claim end with.
+    /// What the tokens of the claim bear.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
