@@ -33,7 +33,42 @@ pub(crate) async fn until(
         if left.is_zero() || done(&job) || context.shutdown.is_cancelled() {
             return Ok(job);
         }
-        change(context, &mut watch, left.min(REREAD)).await;
+        change(context, watch.changed(left.min(REREAD))).await;
+    }
+}
+
+/// The job once it has ended, or as it stands when the wait is over or the
+/// service stops. Without a wait, as it stands now.
+pub(crate) async fn until_end(
+    context: &Context,
+    caller: &Caller,
+    id: &JobId,
+    wait: Option<Duration>,
+) -> Result<Job, Problem> {
+    let Some(wait) = wait else { return lookup::find(context, caller, id).await };
+    let watch = context.store().watch(id);
+    let job = look(context, caller, id).await?;
+    until_ended(context, caller, job, watch, wait).await
+}
+
+/// The job once it has ended, or as it stands when the wait is over or the
+/// service stops. `job` is what is known of it since it is watched, so it is not
+/// read before it has ended or a while has gone by.
+pub(crate) async fn until_ended(
+    context: &Context,
+    caller: &Caller,
+    mut job: Job,
+    mut watch: JobWatch,
+    wait: Duration,
+) -> Result<Job, Problem> {
+    let end = Instant::now() + wait;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() || job.status.is_terminal() || context.shutdown.is_cancelled() {
+            return Ok(job);
+        }
+        change(context, watch.ended(left.min(REREAD))).await;
+        job = look(context, caller, &job.id).await?;
     }
 }
 
@@ -45,11 +80,10 @@ pub(crate) async fn look(context: &Context, caller: &Caller, id: &JobId) -> Resu
     lookup::find(context, caller, id).await
 }
 
-/// Returns when the job may have changed, after `timeout`, or when the service
-/// stops.
-pub(crate) async fn change(context: &Context, watch: &mut JobWatch, timeout: Duration) {
+/// Returns when what is waited for has come, or when the service stops.
+pub(crate) async fn change(context: &Context, awaited: impl Future<Output = ()>) {
     tokio::select! {
-        () = watch.changed(timeout) => {}
+        () = awaited => {}
         () = context.shutdown.cancelled() => {}
     }
 }

@@ -134,7 +134,7 @@ impl Feed {
                 return Some(Bytes::from_static(b": still here\n\n"));
             }
             if !self.ended {
-                wait::change(&self.context, &mut self.watch, REREAD).await;
+                wait::change(&self.context, self.watch.changed(REREAD)).await;
             }
         }
         None

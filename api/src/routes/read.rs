@@ -84,9 +84,13 @@ pub(crate) async fn read(
     let ResultsQuery { results_from, results_limit } = query.0;
     let seen = Seen::by(&request);
     let max = context.settings().wait_max;
-    let done =
-        |job: &domain::Job| job.status.is_terminal() || (!seen.is_empty() && !seen.holds(job));
-    let job = wait::until(&context, &caller, &id.0, prefer.wait(max), done).await?;
+    let wait = prefer.wait(max);
+    let job = if seen.is_empty() {
+        wait::until_end(&context, &caller, &id.0, wait).await?
+    } else {
+        let done = |job: &domain::Job| job.status.is_terminal() || !seen.holds(job);
+        wait::until(&context, &caller, &id.0, wait, done).await?
+    };
     if seen.holds(&job) {
         return Ok(answer::of_job(StatusCode::NOT_MODIFIED, &job).finish());
     }

@@ -112,16 +112,22 @@ pub(crate) async fn submit(
     };
     let mut draft = intake::receive(&context, &request, payload, (kind, id, fingerprint)).await?;
     draft.trace = envelope::trace::of(&request);
-    let Submitted { id, job, repeated } = draft.submit(&caller, options, key).await?;
     let max = context.settings().wait_max;
+    let wait = prefer.wait(max);
+    // From before it is written on, so that its end is not missed.
+    let watch = wait.map(|wait| (context.store().watch(&id), wait));
+    let Submitted { id, job, repeated } = draft.submit(&caller, options, key).await?;
     let ended = |job: &domain::Job| job.status.is_terminal();
-    let job = match (job, prefer.wait(max)) {
+    let job = match (job, watch) {
         // Nobody knows more of it than what was just written.
         (Some(job), None) => *job,
-        (_, wait) => wait::until(&context, &caller, &id, wait, ended).await?,
+        (Some(job), Some((watch, wait))) => {
+            wait::until_ended(&context, &caller, *job, watch, wait).await?
+        }
+        (None, _) => wait::until_end(&context, &caller, &id, wait).await?,
     };
 
-    let in_time = prefer.wait(max).is_some() && ended(&job);
+    let in_time = wait.is_some() && ended(&job);
     let status = if in_time { StatusCode::OK } else { StatusCode::ACCEPTED };
     let mut response = answer::of_job(status, &job);
     response.insert_header((LOCATION, Job::path(&id)));

@@ -13,12 +13,26 @@ use crate::domain::{JobId, ModelName};
 /// missed, so no wait for work or deliveries is longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
+/// How often a watched job has changed, and how often it may have ended.
+#[derive(Debug, Clone, Copy, Default)]
+struct News {
+    changes: u64,
+    ends: u64,
+}
+
 /// Who waits for what.
 #[derive(Debug, Default)]
 pub struct Wakers {
-    jobs: Mutex<HashMap<JobId, watch::Sender<()>>>,
+    jobs: Mutex<HashMap<JobId, watch::Sender<News>>>,
     work: Mutex<HashMap<ModelName, Arc<Notify>>>,
     deliveries: Notify,
+}
+
+impl News {
+    const fn may_have_ended(&mut self) {
+        self.changes += 1;
+        self.ends += 1;
+    }
 }
 
 impl Wakers {
@@ -29,8 +43,10 @@ impl Wakers {
         if jobs.len() >= 64 && jobs.len().is_power_of_two() {
             jobs.retain(|_, sender| sender.receiver_count() > 0);
         }
-        let sender = jobs.entry(*id).or_insert_with(|| watch::channel(()).0);
-        JobWatch(sender.subscribe())
+        let sender = jobs.entry(*id).or_insert_with(|| watch::channel(News::default()).0);
+        let news = sender.subscribe();
+        let seen = *news.borrow();
+        JobWatch { news, seen }
     }
 
     /// Whether anyone watches any job.
@@ -38,17 +54,31 @@ impl Wakers {
         lock(&self.jobs).values().any(|sender| sender.receiver_count() > 0)
     }
 
-    /// Wakes those who watch the job.
+    /// Wakes those who watch the job for any change.
     pub fn job_changed(&self, id: &JobId) {
-        let mut jobs = lock(&self.jobs);
-        if jobs.get(id).is_some_and(|sender| sender.send(()).is_err()) {
-            jobs.remove(id);
-        }
+        self.tell(id, |news| news.changes += 1);
+    }
+
+    /// Wakes all who watch the job: it has ended, or is gone.
+    pub fn job_ended(&self, id: &JobId) {
+        self.tell(id, News::may_have_ended);
     }
 
     /// Wakes everyone who watches any job: something changed, unknown what.
     pub fn any_job_changed(&self) {
-        lock(&self.jobs).retain(|_, sender| sender.send(()).is_ok());
+        lock(&self.jobs).retain(|_, sender| {
+            sender.send_modify(News::may_have_ended);
+            sender.receiver_count() > 0
+        });
+    }
+
+    fn tell(&self, id: &JobId, change: impl FnOnce(&mut News)) {
+        let mut jobs = lock(&self.jobs);
+        let Some(sender) = jobs.get(id) else { return };
+        sender.send_modify(change);
+        if sender.receiver_count() == 0 {
+            jobs.remove(id);
+        }
     }
 
     /// Wakes one who waits for the model's work.
@@ -89,20 +119,83 @@ impl Wakers {
 
 /// A watch over one job.
 #[derive(Debug)]
-pub struct JobWatch(watch::Receiver<()>);
+pub struct JobWatch {
+    news: watch::Receiver<News>,
+    /// What its holder has been told of.
+    seen: News,
+}
 
 impl JobWatch {
     /// Returns when the job may have changed since the last call (or since
     /// the watch was taken), or after `timeout`.
     pub async fn changed(&mut self, timeout: Duration) {
-        let ended = tokio::time::timeout(timeout, self.0.changed()).await;
-        if matches!(ended, Ok(Err(_))) {
+        let seen = self.seen;
+        self.wait_for(timeout, |news| news.changes != seen.changes).await;
+    }
+
+    /// The same, but only for changes after which the job may have ended.
+    pub async fn ended(&mut self, timeout: Duration) {
+        let seen = self.seen;
+        self.wait_for(timeout, |news| news.ends != seen.ends).await;
+    }
+
+    async fn wait_for(&mut self, timeout: Duration, is_news: impl Fn(&News) -> bool) {
+        let told = tokio::time::timeout(timeout, self.news.wait_for(is_news)).await;
+        let lost = matches!(told, Ok(Err(_)));
+        drop(told);
+        if lost {
             // The sender is gone: sleeping keeps a caller's loop from spinning.
             tokio::time::sleep(timeout).await;
         }
+        self.seen = *self.news.borrow();
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT_ONCE: Duration = Duration::ZERO;
+
+    /// Whether a wait ends by itself.
+    async fn comes(wait: impl Future<Output = ()>) -> bool {
+        tokio::select! {
+            biased;
+            () = wait => true,
+            () = std::future::ready(()) => false,
+        }
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_the_end_sleeps_through_what_comes_before() {
+        let (wakers, id) = (Wakers::default(), JobId::generate());
+        let (mut patient, mut curious) = (wakers.watch(&id), wakers.watch(&id));
+        wakers.job_changed(&id);
+        assert!(comes(curious.changed(Duration::MAX)).await);
+        assert!(!comes(patient.ended(Duration::MAX)).await);
+        wakers.job_ended(&id);
+        assert!(comes(patient.ended(Duration::MAX)).await);
+        assert!(comes(curious.changed(Duration::MAX)).await);
+        assert!(!comes(patient.ended(Duration::MAX)).await, "it is told once");
+    }
+
+    #[tokio::test]
+    async fn who_cannot_be_told_what_changed_looks() {
+        let (wakers, id) = (Wakers::default(), JobId::generate());
+        let mut watch = wakers.watch(&id);
+        wakers.any_job_changed();
+        assert!(comes(watch.ended(Duration::MAX)).await);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_nobody_watches_any_more_is_forgotten() {
+        let (wakers, id) = (Wakers::default(), JobId::generate());
+        wakers.watch(&id).ended(AT_ONCE).await;
+        wakers.job_ended(&id);
+        assert!(lock(&wakers.jobs).is_empty());
+    }
 }

@@ -22,9 +22,9 @@ impl Shard {
         format!("{{aisle:{}}}:meta", self.0)
     }
 
-    /// The channel on which scripts tell what changed.
-    pub(crate) fn channel(self) -> String {
-        format!("{{aisle:{}}}:changed", self.0)
+    /// The channel on which scripts tell of a topic.
+    pub(crate) fn channel(self, topic: Topic) -> String {
+        format!("{{aisle:{}}}:{}", self.0, topic.as_str())
     }
 
     /// What the keys of callers' keys look like, all of them.
@@ -40,6 +40,37 @@ impl Shard {
     /// An uploaded image's key.
     pub(crate) fn blob(self, item: ItemRef) -> String {
         format!("{{aisle:{}}}:b:{item}", self.0)
+    }
+}
+
+/// What scripts tell of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Topic {
+    /// `changed <job>` and `ended <job>`, for those who wait for jobs.
+    Jobs,
+    /// `<model>`, for workers.
+    Work,
+    /// For senders of webhooks.
+    Deliveries,
+}
+
+impl Topic {
+    /// Each of them.
+    const ALL: [Self; 3] = [Self::Jobs, Self::Work, Self::Deliveries];
+
+    /// Of what a channel tells.
+    pub(crate) fn of_channel(name: &str) -> Option<Self> {
+        let (_, topic) = name.rsplit_once(':')?;
+        Self::ALL.into_iter().find(|known| known.as_str() == topic)
+    }
+
+    /// What its channels' names end with.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Jobs => "jobs",
+            Self::Work => "work",
+            Self::Deliveries => "deliveries",
+        }
     }
 }
 

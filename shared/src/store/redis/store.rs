@@ -13,10 +13,10 @@ use super::super::{
 };
 use super::elsewhere::{Elsewhere, Load};
 use super::intake::Caps;
-use super::keys::{Shard, Shards};
+use super::keys::{Shards, Topic};
 use super::options::RedisOptions;
 use super::server::Server;
-use super::subscription::{self, Subscription};
+use super::subscription::Subscription;
 use super::tickets::Tickets;
 use super::written::written;
 use super::{cache, callers, contract, fleet, holding, intake, upkeep, webhooks};
@@ -33,7 +33,7 @@ pub struct RedisStore {
     pub(super) elsewhere: Elsewhere,
     tickets: Tickets,
     pub(super) wakers: Arc<Wakers>,
-    _subscription: Subscription,
+    pub(super) subscription: Subscription,
 }
 
 impl fmt::Debug for RedisStore {
@@ -54,15 +54,10 @@ impl RedisStore {
         let server = Arc::new(Server::new(&options.url, shards, options.clock)?);
         contract::check(&server, options.danger_allow_volatile).await?;
         let wakers = Arc::new(Wakers::default());
-        let subscription = subscription::subscribe(
-            server.clients(),
-            shards.all().map(Shard::channel).collect(),
-            Arc::clone(&wakers),
-        )
-        .await;
+        let subscription = Subscription::new(server.clients(), shards, Arc::clone(&wakers));
         let elsewhere = Elsewhere::default();
         let (limits, tickets) = (options.limits, Tickets::default());
-        Ok(Self { server, limits, elsewhere, tickets, wakers, _subscription: subscription })
+        Ok(Self { server, limits, elsewhere, tickets, wakers, subscription })
     }
 
     /// What the shards other than the job's hold.
@@ -113,6 +108,7 @@ impl Store for RedisStore {
     }
 
     async fn wait_for_work(&self, model: &ModelName, timeout: Duration) {
+        self.subscription.want(Topic::Work);
         self.wakers.wait_for_work(model, timeout).await;
     }
 
@@ -188,6 +184,7 @@ impl Store for RedisStore {
     }
 
     fn watch(&self, id: &JobId) -> JobWatch {
+        self.subscription.want(Topic::Jobs);
         self.wakers.watch(id)
     }
 

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 
 pub(super) use log::forget;
 
+use super::keys::Topic;
 use super::relay;
 use super::store::RedisStore;
 use crate::domain::{
@@ -64,6 +65,7 @@ impl Webhooks for RedisStore {
     }
 
     async fn wait_for_deliveries(&self, timeout: Duration) {
+        self.subscription.want(Topic::Deliveries);
         self.wakers.wait_for_deliveries(timeout).await;
     }
 

@@ -148,6 +148,6 @@ fn end_job(
             Ok((row.get(0)?, callback, row.get::<_, Timestamp>(2)?, row.get(3)?))
         })?;
     let took = step.now.wall.since(created);
-    step.changes.ended(JobEnd { model, status, took });
+    step.changes.ended(job, JobEnd { model, status, took });
     Ok((tenant, callback))
 }

@@ -169,6 +169,6 @@ fn remove(step: &mut Step<'_>, id: JobId) -> Result<(), StoreError> {
     if live > 0 {
         note_drained(step, live)?;
     }
-    step.changes.job(id);
+    step.changes.removed(id);
     Ok(())
 }

@@ -23,6 +23,7 @@ pub(super) struct Step<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     jobs: Vec<JobId>,
+    over: Vec<JobId>,
     work: Vec<ModelName>,
     ended: Vec<JobEnd>,
     deliveries: bool,
@@ -44,8 +45,14 @@ impl Changes {
     }
 
     /// A job has ended.
-    pub(super) fn ended(&mut self, job: JobEnd) {
+    pub(super) fn ended(&mut self, id: JobId, job: JobEnd) {
         self.ended.push(job);
+        self.over.push(id);
+    }
+
+    /// A job is gone.
+    pub(super) fn removed(&mut self, id: JobId) {
+        self.over.push(id);
     }
 
     /// A claim of deliveries may succeed.
@@ -56,6 +63,7 @@ impl Changes {
     /// Takes over what another step noted.
     pub(super) fn append(&mut self, mut other: Self) {
         self.jobs.append(&mut other.jobs);
+        self.over.append(&mut other.over);
         self.work.append(&mut other.work);
         self.ended.append(&mut other.ended);
         self.deliveries |= other.deliveries;
@@ -66,6 +74,9 @@ impl Changes {
         self.ended.drain(..).for_each(JobEnd::report);
         for job in &self.jobs {
             wakers.job_changed(job);
+        }
+        for job in &self.over {
+            wakers.job_ended(job);
         }
         for model in &self.work {
             wakers.work_arrived(model);

@@ -12,7 +12,7 @@ if j[2] ~= 'queued' and j[2] ~= 'processing' then
 end
 if not j[6] then
   call('HSET', job_key(job), 'cancel', 1)
-  touched[job] = true
+  touched[job] = 'changed'
 end
 
 local lane = lane_of(j[4], j[5])

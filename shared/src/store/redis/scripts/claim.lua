@@ -2,7 +2,7 @@
 -- Hands out ready items of one model.
 -- ARGV: 2 worker, 3 model, 4 lease in ms, 5 outcome of a canceled item, 6 1 if
 --       an item may come that is to be alone, 7 how many are wanted, at least
---       one, 8 this claim's ticket, which its tokens end with, then from 9 on
+--       one, 8 this claim's ticket, which its tokens bear, then from 9 on
 --       the tickets of claims whose answers were lost.
 local worker, model, lease, canceled = ARGV[2], ARGV[3], num(ARGV[4]), ARGV[5]
 local alone, wanted, ticket = ARGV[6] == '1', num(ARGV[7]), ARGV[8]
@@ -15,7 +15,7 @@ if #ARGV > 8 then
   for i = 9, #ARGV do lost[ARGV[i]] = true end
   for _, item in ipairs(call('ZRANGE', LEASES, 0, -1)) do
     local token = call('HGET', try_key(item), 'token')
-    if token and lost[string.match(token, '%-(.*)')] then hand_back(item, canceled) end
+    if token and lost[string.match(token, '%-(.*)%.')] then hand_back(item, canceled) end
   end
 end
 if call('HEXISTS', META, 'paused') == 1 then
@@ -35,7 +35,7 @@ arrived[model] = nil
 local function start(job, j)
   call('HSET', job_key(job), 'status', 'processing', 'started', now)
   move_index(j[6], job, j[5], 'queued', 'processing')
-  touched[job] = true
+  touched[job] = 'changed'
 end
 
 local function hand_out(item, score, solo)
@@ -50,7 +50,7 @@ local function hand_out(item, score, solo)
   end
   local tries = call('HMGET', try_key(item), 'epoch', 'attempts')
   local epoch, attempt = num(tries[1]) + 1, num(tries[2]) + 1
-  local token = epoch..'-'..ticket
+  local token = epoch..'-'..ticket..'.'..#claimed
   call('HSET', try_key(item), 'state', 'running', 'epoch', epoch, 'attempts', attempt,
     'token', token, 'worker', worker)
   -- An item that comes alone keeps the score of its first claim.

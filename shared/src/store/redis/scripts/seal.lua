@@ -11,6 +11,6 @@ call('HSET', job_key(job), 'status', 'queued')
 call('ZREM', OPEN, job)
 line_up(job, num(j[2]), j[3], j[4], j[5], j[6])
 appear(j[3], job, j[7])
-touched[job] = true
+touched[job] = 'changed'
 settle()
 return 'sealed'

@@ -22,6 +22,7 @@ local function end_job(job)
   move_index(j[6], job, j[7], j[5], status)
   call('ZADD', EXPIRY, expires, job)
   endings[#endings + 1] = {j[9], status, num(j[7]), now}
+  touched[job] = 'ended'
   tell(job, j[6], status)
   return status
 end
@@ -41,7 +42,7 @@ local function finish(item, how, outcome)
   call('UNLINK', try_key(item))
   call('HINCRBY', job_key(job), how, 1)
   leave(call('HGET', job_key(job), 'tenant'), 1)
-  touched[job] = true
+  touched[job] = 'changed'
   return end_job(job)
 end
 

@@ -66,7 +66,8 @@ local function move_index(tenant, job, created, from, to)
   call('ZADD', index_key(tenant, to), 0, place)
 end
 
--- Noted while a script runs, told and booked once at its end.
+-- Noted while a script runs, told and booked once at its end. A touched job is
+-- 'changed', or 'ended', which includes that it is gone.
 local touched, arrived, ended, freed, eased = {}, {}, 0, 0, {}
 local outgoing = false
 
@@ -97,7 +98,7 @@ local function settle()
       call('HDEL', LOADS, tenant)
     end
   end
-  for job in pairs(touched) do call('PUBLISH', P..'changed', 'job '..job) end
-  for model in pairs(arrived) do call('PUBLISH', P..'changed', 'work '..model) end
-  if outgoing then call('PUBLISH', P..'changed', 'deliveries') end
+  for job, how in pairs(touched) do call('PUBLISH', P..'jobs', how..' '..job) end
+  for model in pairs(arrived) do call('PUBLISH', P..'work', model) end
+  if outgoing then call('PUBLISH', P..'deliveries', '') end
 end

@@ -59,6 +59,6 @@ local function remove(job)
   end
   call('UNLINK', job_key(job), sources_key(job), results_key(job))
   leave(tenant, total - num(j[7]) - num(j[8]) - num(j[9]))
-  touched[job] = true
+  touched[job] = 'ended'
   return total
 end
