@@ -113,3 +113,6 @@ const fn stored(recorded: &Recorded) -> bool {
         Recorded::Gone | Recorded::Fenced => false,
     }
 }
+
+#[cfg(test)]
+mod tests;
