@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use aisle_shared::domain::Prediction;
 use aisle_worker::decoder::{DecoderSettings, Isolation};
 use aisle_worker::tune::TuningSettings;
 use aisle_worker::{Classifier, ClassifierSettings, Question};
@@ -125,15 +126,20 @@ impl Bare {
 
     /// The best category of each picture.
     pub fn labels(&mut self, pictures: &[Bytes]) -> Vec<String> {
+        self.best_of(pictures).into_iter().map(|best| best.label).collect()
+    }
+
+    /// The best category of each picture, with its score.
+    pub fn best_of(&mut self, pictures: &[Bytes]) -> Vec<Prediction> {
         classify(&mut self.classifiers[0], pictures)
     }
 }
 
-fn classify(classifier: &mut Classifier, pictures: &[Bytes]) -> Vec<String> {
+fn classify(classifier: &mut Classifier, pictures: &[Bytes]) -> Vec<Prediction> {
     let answers = classifier.classify(pictures, Question::best(TOP_K));
     let best = answers.into_iter().map(|answer| {
         let answer = answer.expect("every picture is classified");
-        answer.predictions[0].label.clone()
+        answer.predictions[0].clone()
     });
     best.collect()
 }

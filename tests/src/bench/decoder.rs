@@ -21,7 +21,7 @@ use crate::service::binary;
 
 const PART: &str = "decoder";
 /// What most networks see.
-const FRAMING: Framing = Framing {
+pub(super) const FRAMING: Framing = Framing {
     resize: Some(Resize { to: ResizeTo::ShortestEdge(256), filter: Filter::Bilinear }),
     crop: Some(Crop { size: Extent::square(224), rounding: CropRounding::Down }),
     output: Extent::square(224),

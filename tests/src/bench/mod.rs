@@ -12,6 +12,7 @@ pub mod bare;
 pub mod client;
 pub mod contestants;
 pub mod decoder;
+pub mod large;
 pub mod latency;
 pub mod load;
 pub mod machine;
@@ -80,6 +81,9 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     }
     if options.wants(Part::Decoder) {
         decoder::run(options, &subject.pictures, &mut report);
+    }
+    if options.wants(Part::Large) {
+        large::run(options, &subject, &mut report);
     }
     if options.wants(Part::Scale) {
         scale::run(options, &subject, &mut report).await;

@@ -31,13 +31,15 @@ pub enum Part {
     Ready,
     /// Decoding in child processes against decoding in threads.
     Decoder,
+    /// Large photographs decoded whole against JPEG's own scaling.
+    Large,
     /// One worker against more.
     Scale,
 }
 
 impl Part {
     /// Every part, in the order in which they run, with its name.
-    pub const ALL: [(&'static str, Self); 8] = [
+    pub const ALL: [(&'static str, Self); 9] = [
         ("throughput", Self::Throughput),
         ("latency", Self::Latency),
         ("accept", Self::Accept),
@@ -45,6 +47,7 @@ impl Part {
         ("memory", Self::Memory),
         ("ready", Self::Ready),
         ("decoder", Self::Decoder),
+        ("large", Self::Large),
         ("scale", Self::Scale),
     ];
 }

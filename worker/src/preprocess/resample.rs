@@ -5,10 +5,15 @@
 //! Only the window that the crop keeps is computed. Every output pixel has
 //! weights of its own, so the window's pixels are those of the whole image.
 
+mod passes;
+#[cfg(target_arch = "x86_64")]
+mod wide;
+
 use image::RgbImage;
 
 use super::plan::Plan;
 use crate::model::{Extent, Filter};
+use passes::{along_rows, down_columns};
 
 /// Bits behind the point: 32 less the byte's and two for overshoot.
 const PRECISION: u32 = 32 - 8 - 2;
@@ -162,19 +167,6 @@ fn fixed_point(weight: f64) -> i32 {
     (if scaled < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i32
 }
 
-/// A sum in fixed point to a byte.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a byte")]
-const fn byte(sum: i32) -> u8 {
-    let whole = sum >> PRECISION;
-    if whole < 0 {
-        0
-    } else if whole > 255 {
-        255
-    } else {
-        whole as u8
-    }
-}
-
 /// Which pass comes first decides what is rounded in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum First {
@@ -220,52 +212,6 @@ fn convolve(image: &RgbImage, across: &[Taps], down: &[Taps], first: First) -> V
 fn reach(taps: &[Taps]) -> std::ops::Range<usize> {
     let first = taps.first().map_or(0, |taps| taps.first);
     first..taps.iter().map(Taps::end).max().unwrap_or(first)
-}
-
-/// The pass along rows of `stride` bytes, whose first pixel is number `start`
-/// of the image.
-fn along_rows(bytes: &[u8], stride: usize, across: &[Taps], start: usize) -> Vec<u8> {
-    let rows = bytes.chunks_exact(stride);
-    let mut output = Vec::with_capacity(across.len() * 3 * rows.len());
-    for row in rows {
-        let (pixels, _) = row.as_chunks::<3>();
-        for taps in across {
-            let mut sums = [1_i32 << (PRECISION - 1); 3];
-            let pixels = pixels.get(taps.first - start..).unwrap_or_default();
-            for (&[r, g, b], weight) in pixels.iter().zip(&taps.weights) {
-                sums[0] += i32::from(r) * weight;
-                sums[1] += i32::from(g) * weight;
-                sums[2] += i32::from(b) * weight;
-            }
-            output.extend(sums.map(byte));
-        }
-    }
-    output
-}
-
-/// The pass down those bytes of each row of `stride` bytes; the first row is
-/// number `start` of the image.
-fn down_columns(
-    bytes: &[u8],
-    stride: usize,
-    columns: std::ops::Range<usize>,
-    down: &[Taps],
-    start: usize,
-) -> Vec<u8> {
-    let mut output = Vec::with_capacity(columns.len() * down.len());
-    let mut sums = vec![0; columns.len()];
-    for taps in down {
-        sums.fill(1 << (PRECISION - 1));
-        let rows = bytes.get((taps.first - start) * stride..).unwrap_or_default();
-        for (row, weight) in rows.chunks_exact(stride).zip(&taps.weights) {
-            let row = row.get(columns.clone()).unwrap_or_default();
-            for (sum, value) in sums.iter_mut().zip(row) {
-                *sum += i32::from(*value) * weight;
-            }
-        }
-        output.extend(sums.iter().copied().map(byte));
-    }
-    output
 }
 
 /// The pixel under each centre, found by adding up steps as Pillow does.

@@ -151,3 +151,24 @@ fn an_image_of_the_right_size_is_left_alone() {
         assert_eq!(run(&image, &plan(filter, [11, 6])), *image.as_raw(), "{filter:?}");
     }
 }
+
+/// Few and many taps, rows that are no multiple of four, both orders of passes.
+#[test]
+fn wide_registers_change_no_byte() {
+    let sizes = [1, 2, 3, 5, 8, 13, 31, 64, 97, 230];
+    for filter in [Filter::Box, Filter::Bilinear, Filter::Bicubic, Filter::Lanczos] {
+        let kernel = Kernel::of(filter).unwrap();
+        for (width, height) in sizes.iter().flat_map(|w| sizes.map(|h| (*w, h))) {
+            let image = picture(width, height);
+            for resized in [1, 4, 7, 16, 50, 120] {
+                let first = resized as usize / 5;
+                let span = Span { margin: 0, first, len: resized as usize - first };
+                let across = taps(width, resized, span, kernel);
+                let stride = width as usize * 3;
+                let narrow = passes::along_rows(image.as_raw(), stride, &across, 0);
+                let plain = passes::pixel_by_pixel(image.as_raw(), stride, &across, 0);
+                assert_eq!(narrow, plain, "{filter:?} of {width} x {height} to {resized}");
+            }
+        }
+    }
+}
