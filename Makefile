@@ -76,6 +76,13 @@ bench-peers: setup-tests ## The same beside Celery, FastAPI, LitServe and Triton
 	@$(SETUP)/peers.sh
 	@$(MAKE) bench
 
+.PHONY: bench-train
+bench-train: setup ## The time of aisle train beside scikit-learn: BENCH_MODEL, and BENCH_PICTURES with train/ and validation/
+	@$(SETUP)/learning.sh
+	@cargo build --release --locked --package aisle-cli
+	@.runtime/learning/bin/python tests/peers/scikit_learn.py \
+		"$${CARGO_TARGET_DIR:-target}/release/aisle" "$(BENCH_MODEL)" "$(BENCH_PICTURES)" $(BENCH_ROUNDS)
+
 .PHONY: chaos
 chaos: setup-tests ## Faults against real processes, at length; CHAOS=name picks, CHAOS=--list lists
 	cargo build --release --locked --package aisle-cli

@@ -33,8 +33,21 @@ pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     // There is no one left to tell when even this cannot be written.
-    let _ = writeln!(io::stderr().lock(), "aisle: {error:#}");
+    let _ = writeln!(io::stderr().lock(), "aisle: {}", told(error));
     ExitCode::FAILURE
+}
+
+/// What went wrong and why: each cause once, because some errors tell theirs.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| {
+        if told.ends_with(&cause) {
+            told
+        } else if told.is_empty() {
+            cause
+        } else {
+            format!("{told}: {cause}")
+        }
+    })
 }
 
 /// Rows as a table: columns two spaces apart, each as wide as its widest cell.
@@ -58,6 +71,13 @@ pub(crate) fn table<const COLUMNS: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error =
+            anyhow::anyhow!("no such file").context("shoes: no such file").context("models");
+        assert_eq!(told(&error), "models: shoes: no such file");
+    }
 
     #[test]
     fn a_table_lines_its_columns_up() {

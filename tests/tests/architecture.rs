@@ -35,6 +35,7 @@ const ONLY_IN: [(&str, &[&str]); 19] = [
     ("safetensors", &["finetune"]),
     ("ndarray", &["finetune", "train"]),
     ("argmin", &["train"]),
+    ("faer", &["train"]),
     ("csv", &["train"]),
     ("rayon", &["finetune", "train"]),
     ("tar", &["train"]),

@@ -12,7 +12,11 @@ pub enum DataError {
     #[error("{}: a data set is a folder of category folders, or a .csv or .jsonl file", .0.display())]
     Kind(PathBuf),
     /// It holds no picture of any category.
-    #[error("{}: there is no picture in any category", .0.display())]
+    #[error(
+        "{}: there is no picture in any category: lay them in a folder for each category, or name \
+         a table with a row for each picture",
+        .0.display()
+    )]
     Empty(PathBuf),
     /// A file or folder cannot be read.
     #[error("{}: {source}", path.display())]

@@ -17,8 +17,10 @@ use super::weights::weights_with_views;
 use super::{LinearHead, log_loss, temperature};
 use crate::watch::Watcher;
 
-/// Strengths of regularisation, strong to weak.
-const LAMBDAS: [f64; 9] = [1.0, 0.5, 0.25, 0.12, 0.06, 0.03, 0.015, 0.007, 0.003];
+/// Strengths of regularisation, strong to weak: a hundred pictures want the
+/// first, tens of thousands the last.
+const LAMBDAS: [f64; 13] =
+    [1.0, 0.5, 0.25, 0.12, 0.06, 0.03, 0.015, 0.007, 0.003, 0.0015, 0.0007, 0.0003, 0.0001];
 
 /// Strengths without improvement after which weaker ones are not tried.
 const PATIENCE: usize = 2;

@@ -2,6 +2,8 @@
 
 use ndarray::{Array1, Array2, ArrayView2};
 
+use super::product::by_rows;
+
 /// `logits = features · weightᵀ + bias`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinearHead {
@@ -15,6 +17,6 @@ impl LinearHead {
     /// The logits of each row of features.
     #[must_use]
     pub fn logits(&self, features: &ArrayView2<'_, f32>) -> Array2<f32> {
-        features.dot(&self.weight.t()) + &self.bias
+        by_rows(features, &self.weight.view()) + &self.bias
     }
 }

@@ -4,6 +4,7 @@
 mod fit;
 mod linear;
 mod objective;
+mod product;
 mod softmax;
 mod standard;
 mod temperature;

@@ -8,11 +8,11 @@
 use std::sync::{Mutex, PoisonError};
 
 use argmin::core::{CostFunction, Error, Gradient};
-use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, Slice};
 use rayon::prelude::*;
 
 use super::LinearHead;
+use super::product::add_by_columns;
 
 /// Rows of a block: with 2,560 features, half a megabyte.
 const BLOCK: usize = 64;
@@ -145,7 +145,7 @@ impl Objective<'_> {
                 self.features.slice_axis(Axis(0), Slice::from(first..first + labels.len()));
             let mut residual = head.logits(&features);
             share.loss += residuals(residual.view_mut(), labels, weights);
-            general_mat_mul(1.0, &residual.t(), &features, 1.0, &mut share.weight);
+            add_by_columns(&mut share.weight, &residual.view(), &features);
             share.bias += &residual.sum_axis(Axis(0));
         }
         share
