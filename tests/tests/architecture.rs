@@ -27,7 +27,7 @@ const MAY_USE: [(&str, &[&str]); 8] = [
 
 /// Foreign crates by the start of their name, and the only crates of the
 /// workspace that may use them.
-const ONLY_IN: [(&str, &[&str]); 19] = [
+const ONLY_IN: [(&str, &[&str]); 20] = [
     ("actix", &["api", "cli", "tests"]),
     ("utoipa", &["api", "openapi"]),
     ("ort", &["worker"]),
