@@ -84,10 +84,9 @@ impl Rig {
     }
 
     async fn job(&self, job: &NewJob) -> Job {
-        match self.forsaken.store.find(&job.tenant, &job.id).await.unwrap() {
-            Found::Job(job) => *job,
-            other => panic!("{other:?}"),
-        }
+        let found = self.forsaken.store.find(&job.tenant, &job.id).await.unwrap();
+        let Found::Job(job) = found else { panic!("{found:?}") };
+        *job
     }
 }
 
