@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, post};
-use aisle_shared::domain::{self, JobId};
+use aisle_shared::domain::JobId;
 
 use super::answer;
 use super::read::PAGE;
@@ -117,7 +117,6 @@ pub(crate) async fn submit(
     // From before it is written on, so that its end is not missed.
     let watch = wait.map(|wait| (context.store().watch(&id), wait));
     let Submitted { id, job, repeated } = draft.submit(&caller, options, key).await?;
-    let ended = |job: &domain::Job| job.status.is_terminal();
     let job = match (job, watch) {
         // Nobody knows more of it than what was just written.
         (Some(job), None) => *job,
@@ -127,7 +126,7 @@ pub(crate) async fn submit(
         (None, _) => wait::until_end(&context, &caller, &id, wait).await?,
     };
 
-    let in_time = wait.is_some() && ended(&job);
+    let in_time = wait.is_some() && job.status.is_terminal();
     let status = if in_time { StatusCode::OK } else { StatusCode::ACCEPTED };
     let mut response = answer::of_job(status, &job);
     response.insert_header((LOCATION, Job::path(&id)));
