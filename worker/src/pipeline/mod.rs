@@ -30,3 +30,6 @@ mod work;
 mod worker;
 
 pub use worker::Worker;
+
+#[cfg(test)]
+mod tests;

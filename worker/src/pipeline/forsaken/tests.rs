@@ -1,14 +1,13 @@
 use aisle_shared::blob::{FileBlobs, SqliteBlobs};
 use aisle_shared::clock::Clock;
-use aisle_shared::disk::Reserve;
 use aisle_shared::domain::{
-    Activation, Job, JobId, JobOptions, JobStatus, ModelCard, NewItem, NewJob, Priority, TenantId,
-    Timestamp, WorkerCard,
+    Activation, Job, JobStatus, ModelCard, NewItem, NewJob, Timestamp, WorkerCard,
 };
-use aisle_shared::store::{Found, SqliteOptions, SqliteStore, StoreLimits};
+use aisle_shared::store::Found;
 use tempfile::TempDir;
 
 use super::*;
+use crate::pipeline::tests::{job, store};
 
 const LONG: Duration = Duration::from_secs(3_600);
 
@@ -22,14 +21,7 @@ struct Rig {
 impl Rig {
     fn with_patience(patience: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options = SqliteOptions {
-            path: folder.path().join("aisle.db"),
-            limits: StoreLimits::of_items(10_000),
-            reserve: Reserve::NONE,
-            ballast: 0,
-            clock: Clock::Store,
-        };
-        let store = Arc::new(SqliteStore::open(options).unwrap());
+        let store = Arc::new(store(folder.path(), Clock::Store));
         let files = FileBlobs::open(folder.path().join("blobs")).unwrap();
         let blobs = Arc::new(SqliteBlobs::new(Arc::clone(&store), files));
         let worker = WorkerId::generate();
@@ -64,20 +56,7 @@ impl Rig {
     }
 
     async fn submits(&self, model: &ModelName, items: usize) -> NewJob {
-        let job = NewJob {
-            id: JobId::generate(),
-            tenant: TenantId::default_tenant(),
-            weight: 1,
-            model: model.clone(),
-            priority: Priority::Normal,
-            options: JobOptions { top_k: 1, cache: true, accept_precision: None },
-            metadata: serde_json::Map::new(),
-            max_attempts: 3,
-            retention: LONG,
-            callback: None,
-            idempotency: None,
-            trace: None,
-        };
+        let job = job(model.clone());
         let image = NewItem::carried("an image".into());
         self.forsaken.store.enqueue(&job, &vec![image; items]).await.unwrap();
         job

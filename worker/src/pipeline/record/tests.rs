@@ -1,16 +1,14 @@
 use aisle_shared::blob::FileBlobs;
 use aisle_shared::clock::{Clock, ManualClock};
-use aisle_shared::disk::Reserve;
-use aisle_shared::domain::{
-    JobId, JobOptions, ModelName, NewItem, NewJob, Priority, TenantId, Timestamp, WorkerId,
-};
-use aisle_shared::store::{ClaimRequest, SqliteOptions, SqliteStore, StoreLimits};
+use aisle_shared::domain::{ModelName, NewItem, TenantId, Timestamp, WorkerId};
+use aisle_shared::store::ClaimRequest;
 use aisle_shared::telemetry::{MetricsHandle, Span, metrics_recorder};
 use tempfile::TempDir;
 
 use super::*;
 use crate::pipeline::gate::Gate;
 use crate::pipeline::held::Held;
+use crate::pipeline::tests::{job, store};
 
 /// How long ago every job was submitted.
 const AGE: Duration = Duration::from_secs(90);
@@ -28,15 +26,8 @@ impl Rig {
         let folder = tempfile::tempdir().unwrap();
         let past = u64::try_from(AGE.as_millis()).unwrap();
         let clock = ManualClock::at(Timestamp(Timestamp::now().0 - past));
-        let options = SqliteOptions {
-            path: folder.path().join("aisle.db"),
-            limits: StoreLimits::of_items(100),
-            reserve: Reserve::NONE,
-            ballast: 0,
-            clock: Clock::Manual(clock),
-        };
         let recorder = Recorder {
-            store: Arc::new(SqliteStore::open(options).unwrap()),
+            store: Arc::new(store(folder.path(), Clock::Manual(clock))),
             blobs: Arc::new(FileBlobs::open(folder.path().join("blobs")).unwrap()),
             give_up: CancellationToken::new(),
             removals: TaskTracker::new(),
@@ -48,20 +39,7 @@ impl Rig {
     /// A job's items, claimed for the only time that they may be.
     async fn claimed(&self, items: usize) -> Vec<Work> {
         let url = NewItem::at_url("https://shop.example/1.jpg".to_owned());
-        let job = NewJob {
-            id: JobId::generate(),
-            tenant: TenantId::default_tenant(),
-            weight: 1,
-            model: model(),
-            priority: Priority::Normal,
-            options: JobOptions { top_k: 1, cache: true, accept_precision: None },
-            metadata: serde_json::Map::new(),
-            max_attempts: 1,
-            retention: Duration::from_secs(3600),
-            callback: None,
-            idempotency: None,
-            trace: None,
-        };
+        let job = job(model());
         self.recorder.store.enqueue(&job, &vec![url; items]).await.unwrap();
         let request = ClaimRequest {
             worker: WorkerId::generate(),
