@@ -6,6 +6,7 @@
 //! itself to the store, can decode images, and is not about to stop; that its
 //! models work it has proven before it came to be.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -54,8 +55,8 @@ struct State {
     calm: Instant,
     /// Since when there is no room for another item.
     full: Option<Instant>,
-    /// Since when the network runs a batch.
-    running: Option<Instant>,
+    /// Since when the network runs each of its batches, the oldest first.
+    running: VecDeque<Arc<Instant>>,
     /// Whether it claims no more, and only ends what it has.
     retired: bool,
 }
@@ -115,7 +116,8 @@ impl Vitals {
     /// Those of one more pipeline, which begins now.
     #[must_use]
     pub fn lane(&self, model: ModelName) -> LaneVitals {
-        let state = State { calm: Instant::now(), full: None, running: None, retired: false };
+        let state =
+            State { calm: Instant::now(), full: None, running: VecDeque::new(), retired: false };
         let lane = LaneVitals { model, state: Arc::new(Mutex::new(state)) };
         let mut lanes = locked(&self.0.lanes);
         // Those that nobody else holds have ended.
@@ -225,18 +227,20 @@ impl LaneVitals {
         }
     }
 
-    /// The network begins a batch.
-    pub fn runs(&self) {
-        self.state().running = Some(Instant::now());
-    }
-
-    /// The network has ended it.
-    pub fn rests(&self) {
-        self.state().running = None;
+    /// The network runs a batch, beside others maybe, until what is returned is
+    /// dropped.
+    #[must_use]
+    pub fn runs(&self) -> Batch {
+        let begun = Arc::new(Instant::now());
+        self.state().running.push_back(Arc::clone(&begun));
+        Batch { lane: self.clone(), begun }
     }
 
     fn alive(&self, patience: Patience) -> Result<(), Illness> {
-        let State { calm, full, running, retired } = *self.state();
+        let (calm, full, running, retired) = {
+            let state = self.state();
+            (state.calm, state.full, state.running.front().map(|begun| **begun), state.retired)
+        };
         let over = |since: Option<Instant>, limit| {
             let silence = since?.elapsed();
             (silence >= limit).then_some(silence.as_secs())
@@ -262,6 +266,19 @@ impl LaneVitals {
 
     fn state(&self) -> MutexGuard<'_, State> {
         locked(&self.state)
+    }
+}
+
+/// A batch that a network runs.
+#[derive(Debug)]
+pub struct Batch {
+    lane: LaneVitals,
+    begun: Arc<Instant>,
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        self.lane.state().running.retain(|other| !Arc::ptr_eq(other, &self.begun));
     }
 }
 
@@ -337,7 +354,7 @@ mod tests {
         assert!(vitals.alive().is_err());
         lane.retire();
         assert_eq!(vitals.alive(), Ok(()));
-        lane.runs();
+        let _batch = lane.runs();
         assert_eq!(vitals.alive(), Err(Illness::Stuck { model: model(), seconds: 0 }));
     }
 
@@ -352,11 +369,13 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_whose_network_does_not_end_is_not_alive() {
+    fn a_worker_of_which_one_batch_does_not_end_is_not_alive() {
         let (vitals, lane) = vitals(LONG, Duration::ZERO);
-        lane.runs();
+        let (stuck, other) = (lane.runs(), lane.runs());
         assert_eq!(vitals.alive(), Err(Illness::Stuck { model: model(), seconds: 0 }));
-        lane.rests();
+        drop(other);
+        assert_eq!(vitals.alive(), Err(Illness::Stuck { model: model(), seconds: 0 }));
+        drop(stuck);
         assert_eq!(vitals.alive(), Ok(()));
     }
 }

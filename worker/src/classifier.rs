@@ -23,7 +23,7 @@ use crate::postprocess::Question;
 use crate::runtime::environment;
 use crate::settings::default_threads;
 use crate::stage::{in_milliseconds, milliseconds};
-use crate::tune::{Planner, TuningSettings};
+use crate::tune::{Planner, TuningSettings, Use};
 
 /// How a classifier is set up.
 #[derive(Debug, Clone)]
@@ -104,6 +104,7 @@ impl Classifier {
             tuning: &settings.tuning,
             threads: settings.threads,
             max_batch: settings.max_batch,
+            use_of: Use::Lists,
         };
         let (model, network) = planner.load(folder)?;
         let limits = settings.image_limits.clone();

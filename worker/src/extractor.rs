@@ -12,7 +12,7 @@ use crate::network::Network;
 use crate::plan::{Plan, ProviderChoice};
 use crate::runtime::environment;
 use crate::session::{Session, SessionError, SessionSettings};
-use crate::tune::{Planner, TuningSettings};
+use crate::tune::{Planner, TuningSettings, Use};
 
 /// A network, or a part of one, ready to run. Belongs to one thread.
 #[derive(Debug)]
@@ -75,7 +75,8 @@ impl Extractor {
     ) -> Result<Self, WorkerError> {
         let environment = &environment(library)?;
         let choice = ProviderChoice::Auto;
-        let planner = Planner { environment, library, choice, tuning, threads, max_batch };
+        let use_of = Use::Lists;
+        let planner = Planner { environment, library, choice, tuning, threads, max_batch, use_of };
         let (model, network) = planner.load(folder.clone())?;
         let card = model.card();
         Ok(Self {

@@ -8,11 +8,20 @@ use sha2::{Digest, Sha256};
 
 use crate::error::WorkerError;
 use crate::model::ModelFolder;
-use crate::network::Network;
+use crate::network::{Network, Replica};
 use crate::plan::Plan;
 use crate::postprocess::{Postprocessor, Ranking};
 use crate::preprocess::Preprocessor;
-use crate::session::{SessionError, SessionSettings};
+use crate::session::{Session, SessionError, SessionSettings};
+
+/// What is loaded of a plan with several sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All of them, which share each batch.
+    All,
+    /// What answers at once; each of the sessions is [`LoadedModel::replica`].
+    One,
+}
 
 /// Everything of a model but its network; shared between threads.
 #[derive(Debug, Clone)]
@@ -34,19 +43,16 @@ impl LoadedModel {
         folder: ModelFolder,
         plan: &Plan,
         settings: &SessionSettings,
+        extent: Extent,
     ) -> Result<(Self, Network), WorkerError> {
-        let name = folder.name.clone();
         let opened = Arc::new(folder.clone());
-        let unusable = |source| WorkerError::Session { model: name.clone(), source };
-        let folder = match &plan.variant {
-            None => folder,
-            Some(wanted) => {
-                let variant = folder.variants()?.into_iter().find(|each| each.name == *wanted);
-                let missing = || unusable(SessionError::Variant(wanted.clone()));
-                folder.with(variant.ok_or_else(missing)?)?
-            }
+        let folder = chosen(folder, plan)?;
+        let network = match extent {
+            Extent::All => Network::load(environment, &folder, plan, settings),
+            Extent::One => Network::load_one(environment, &folder, plan, settings),
         };
-        let network = Network::load(environment, &folder, plan, settings).map_err(unusable)?;
+        let network = network
+            .map_err(|source| WorkerError::Session { model: folder.name.clone(), source })?;
         let postprocessor = Postprocessor::new(&folder);
         let preprocessor = Preprocessor::new(&folder.preprocessing);
         let card = ModelCard {
@@ -71,6 +77,19 @@ impl LoadedModel {
             variants: None,
         };
         Ok((model, network))
+    }
+
+    /// Loads one of its plan's sessions.
+    pub(crate) fn replica(
+        &self,
+        environment: &Environment,
+        settings: &SessionSettings,
+    ) -> Result<Replica, WorkerError> {
+        let Self { folder, plan, .. } = self;
+        let folder = chosen(ModelFolder::clone(folder), plan)?;
+        Session::load(environment, &folder, plan, &settings.of_part(plan))
+            .map(Replica::new)
+            .map_err(|source| WorkerError::Session { model: folder.name, source })
     }
 
     /// The model as it is announced.
@@ -134,6 +153,17 @@ impl LoadedModel {
             timings,
         }
     }
+}
+
+/// The folder with the network that a plan runs.
+fn chosen(folder: ModelFolder, plan: &Plan) -> Result<ModelFolder, WorkerError> {
+    let Some(wanted) = &plan.variant else { return Ok(folder) };
+    let variant = folder.variants()?.into_iter().find(|each| each.name == *wanted);
+    let Some(variant) = variant else {
+        let source = SessionError::Variant(wanted.clone());
+        return Err(WorkerError::Session { model: folder.name, source });
+    };
+    Ok(folder.with(variant)?)
 }
 
 /// The model's files, what runs its network and how, the library and this

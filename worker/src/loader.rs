@@ -9,16 +9,16 @@ use ort::environment::Environment;
 
 use crate::decoder::Decoder;
 use crate::error::WorkerError;
-use crate::loaded::LoadedModel;
+use crate::loaded::{Extent, LoadedModel};
 use crate::memory::{Memory, Origin, Resident};
 use crate::model::{FolderError, ModelFolder, Stamp};
-use crate::network::Network;
+use crate::network::{Network, Replica};
 use crate::plan::ProviderChoice;
 use crate::proof::prove;
 use crate::runtime::environment;
 use crate::session::SessionSettings;
 use crate::settings::WorkerSettings;
-use crate::tune::{Planner, TuningSettings};
+use crate::tune::{Planner, TuningSettings, Use};
 
 /// A model that can be served.
 #[derive(Debug)]
@@ -78,6 +78,7 @@ impl Loader {
                 tuning: &self.tuning,
                 threads: self.threads,
                 max_batch: self.max_batch,
+                use_of: if self.memory.is_limited() { Use::Saving } else { Use::Serving },
             };
             let (model, mut network) = planner.load(folder)?;
             prove(&model, &mut network, &self.decoder)?;
@@ -131,11 +132,30 @@ impl Files {
         let now = stamp(folder)?;
         if now != *known {
             if ModelFolder::open(&folder.path)?.version != folder.version {
-                return Err(WorkerError::Changed(folder.name.clone()));
+                return Err(self.changed());
             }
             *known = now.clone();
         }
         Ok(now)
+    }
+
+    /// Loads something from them: files that change while they are read could be
+    /// of two versions.
+    fn unchanged<T>(
+        &self,
+        load: impl FnOnce(&Loader, &LoadedModel, &SessionSettings) -> Result<T, WorkerError>,
+    ) -> Result<T, WorkerError> {
+        let Self { loader, model, .. } = self;
+        let before = self.check()?;
+        let engines = Some(loader.tuning.engines());
+        let settings = SessionSettings { max_batch: loader.max_batch, engines };
+        let loaded = load(loader, model, &settings)?;
+        let same = stamp(model.folder())? == before;
+        same.then_some(loaded).ok_or_else(|| self.changed())
+    }
+
+    fn changed(&self) -> WorkerError {
+        WorkerError::Changed(self.model.folder().name.clone())
     }
 }
 
@@ -145,18 +165,18 @@ impl Origin for Files {
     }
 
     fn load(&self) -> Result<Network, WorkerError> {
-        let Self { loader, model, .. } = self;
-        let folder = model.folder();
-        let before = self.check()?;
-        let engines = Some(loader.tuning.engines());
-        let settings = SessionSettings { max_batch: loader.max_batch, engines };
-        let (again, network) =
-            LoadedModel::load(&loader.environment, folder.clone(), model.plan(), &settings)?;
-        // Files that change while they are read could be of two versions.
-        if again.card().version != model.card().version || stamp(folder)? != before {
-            return Err(WorkerError::Changed(folder.name.clone()));
-        }
-        Ok(network)
+        self.unchanged(|loader, model, settings| {
+            let environment = &loader.environment;
+            let folder = model.folder().clone();
+            let (again, network) =
+                LoadedModel::load(environment, folder, model.plan(), settings, Extent::One)?;
+            let same = again.card().version == model.card().version;
+            same.then_some(network).ok_or_else(|| self.changed())
+        })
+    }
+
+    fn replica(&self) -> Result<Replica, WorkerError> {
+        self.unchanged(|loader, model, settings| model.replica(&loader.environment, settings))
     }
 }
 

@@ -13,7 +13,7 @@ use aisle_shared::domain::ModelName;
 use aisle_shared::telemetry::names;
 
 use crate::error::WorkerError;
-use crate::network::Network;
+use crate::network::{Network, Replica, largest};
 
 /// A network that was used stays for so many times the time that it took to
 /// load, so that loading costs a tenth of the time at most.
@@ -72,6 +72,12 @@ pub(crate) trait Origin: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// When it cannot be loaded, or would be another.
     fn load(&self) -> Result<Network, WorkerError>;
+
+    /// Loads another session of it, which runs beside it.
+    ///
+    /// # Errors
+    /// When it cannot be loaded, or would be of another network.
+    fn replica(&self) -> Result<Replica, WorkerError>;
 }
 
 /// A model's network, which may be out of memory for a while.
@@ -93,6 +99,11 @@ impl Memory {
             seats: Mutex::default(),
             freed: Default::default(),
         }))
+    }
+
+    /// Whether there is a limit.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.0.limit.is_some()
     }
 
     /// Makes room for a model that was never loaded, loads it, and gives its
@@ -249,7 +260,7 @@ impl Resident {
 
     /// The largest batch that this many images fill, at least 1.
     pub(crate) fn largest_batch(&self, images: usize) -> usize {
-        self.batch_sizes.iter().copied().rfind(|size| *size <= images).unwrap_or(1)
+        largest(&self.batch_sizes, images)
     }
 
     /// Runs something in the network, which is loaded first where it is not in
@@ -266,6 +277,15 @@ impl Resident {
             }
             self.bring()?;
         }
+    }
+
+    /// Loads another session of the network, which is the caller's. Its memory is
+    /// not counted: there are none where memory is limited.
+    ///
+    /// # Errors
+    /// When it cannot be loaded.
+    pub(crate) fn replica(&self) -> Result<Replica, WorkerError> {
+        self.seat.origin.replica()
     }
 
     /// Loads the network where it is not in memory.

@@ -13,6 +13,12 @@ use serde::{Deserialize, Serialize};
 use crate::machine::Machine;
 use crate::session::SessionError;
 
+/// Sessions of a network on processors at most.
+const MOST_SESSIONS: usize = 4;
+
+/// Bytes that the weights of such sessions may take: each has its own.
+const COPIES: u64 = 512 << 20;
+
 /// Where a network runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -138,7 +144,8 @@ pub struct Plan {
     /// The variant of the folder's network that runs, such as `int8`; `None`
     /// for the network itself.
     pub variant: Option<String>,
-    /// Sessions that share a batch.
+    /// Sessions that run beside each other. Where there are several, another
+    /// on all their threads runs an image that is alone.
     pub sessions: NonZeroUsize,
     /// Threads of each session.
     pub threads: NonZeroUsize,
@@ -149,6 +156,40 @@ impl Plan {
     #[must_use]
     pub const fn plain(provider: Provider, precision: Precision, threads: NonZeroUsize) -> Self {
         Self { provider, precision, variant: None, sessions: NonZeroUsize::MIN, threads }
+    }
+
+    /// Sessions that run beside one on all threads.
+    pub(crate) fn replicas(&self) -> usize {
+        match self.sessions.get() {
+            1 => 0,
+            sessions => sessions,
+        }
+    }
+
+    /// The same in one session on all threads.
+    #[must_use]
+    pub(crate) fn in_one(&self) -> Self {
+        let threads = self.threads.saturating_mul(self.sessions);
+        Self { sessions: NonZeroUsize::MIN, threads, ..self.clone() }
+    }
+
+    /// How a network is served whose files take so many bytes. On processors a
+    /// few sessions run batches of their own, because the threads of one wait
+    /// for each other after each of the network's operations.
+    #[must_use]
+    pub(crate) fn served(self, files: u64) -> Self {
+        if self.provider != Provider::Cpu || self.sessions > NonZeroUsize::MIN {
+            return self;
+        }
+        let threads = self.threads.get();
+        let fitting = usize::try_from(COPIES / files.max(1)).unwrap_or(usize::MAX);
+        // Those that leave the fewest threads over, the most of them.
+        let counts = (1..=MOST_SESSIONS.min(threads).min(fitting.max(1))).rev();
+        let counts = counts.filter(|sessions| *sessions > 1);
+        let Some(sessions) = counts.min_by_key(|sessions| threads % sessions) else { return self };
+        let [sessions, threads] = [sessions, threads / sessions]
+            .map(|count| NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN));
+        Self { sessions, threads, ..self }
     }
 
     /// The precision that stands on results: a variant's name, or what the
@@ -250,6 +291,22 @@ mod tests {
         let plan = Plan::plain(Provider::Cpu, Precision::Bf16, NonZeroUsize::MIN);
         let error = plan.dispatches(None).err().unwrap();
         assert!(error.to_string().contains("cpu provider has no bf16"), "{error}");
+    }
+
+    #[test]
+    fn networks_are_served_on_processors_by_up_to_four_sessions_that_fit() {
+        let served = |threads, files| {
+            let threads = NonZeroUsize::new(threads).unwrap();
+            Plan::plain(Provider::Cpu, Precision::Fp32, threads).served(files).to_string()
+        };
+        assert_eq!(served(1, 1 << 20), "cpu fp32, 1 × 1 threads");
+        assert_eq!(served(2, 14 << 20), "cpu fp32, 2 × 1 threads");
+        assert_eq!(served(6, 14 << 20), "cpu fp32, 3 × 2 threads");
+        assert_eq!(served(16, 100 << 20), "cpu fp32, 4 × 4 threads");
+        assert_eq!(served(16, 200 << 20), "cpu fp32, 2 × 8 threads");
+        assert_eq!(served(16, 400 << 20), "cpu fp32, 1 × 16 threads");
+        let gpu = Plan::plain(Provider::Cuda, Precision::Fp32, NonZeroUsize::MIN);
+        assert_eq!(gpu.clone().served(1), gpu);
     }
 
     #[test]

@@ -23,6 +23,19 @@ pub struct SessionSettings {
     pub engines: Option<PathBuf>,
 }
 
+impl SessionSettings {
+    /// Those of each of a plan's sessions.
+    pub(crate) fn of_part(&self, plan: &Plan) -> Self {
+        let part = NonZeroUsize::new(self.max_batch.get() / plan.sessions);
+        Self { max_batch: part.unwrap_or(NonZeroUsize::MIN), ..self.clone() }
+    }
+
+    /// Those of a session for one image at a time.
+    pub(crate) fn of_one(&self) -> Self {
+        Self { max_batch: NonZeroUsize::MIN, ..self.clone() }
+    }
+}
+
 /// Why a network cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {

@@ -1,7 +1,6 @@
 //! One item's way from its claim to the network.
 
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Instant;
 
 use tokio::sync::Semaphore;
@@ -13,6 +12,7 @@ use super::ending::{Ended, Ending};
 use super::fetch::{Fetch, Fetched};
 use super::metrics::Metrics;
 use super::prepare::{Prepare, Prepared};
+use super::ready::Arrivals;
 use super::work::Work;
 use crate::loaded::LoadedModel;
 
@@ -24,7 +24,7 @@ pub(super) struct Lane {
     /// The answers that are kept, if any are.
     pub(super) cache: Option<Cache>,
     pub(super) prepare: Prepare,
-    pub(super) to_network: SyncSender<Prepared>,
+    pub(super) to_network: Arrivals<Prepared>,
     pub(super) record: Sender<Ended>,
     pub(super) metrics: Metrics,
 }
@@ -54,11 +54,8 @@ impl Lane {
         prepared.work.trace.stage("prepare", start, Instant::now());
         // No longer on its way but there: the network must not wait for it.
         prepared.work.coming = None;
-        self.to_network.try_send(prepared).map_err(|unsent| {
-            // As many fit as there are slots, so only a dead thread refuses.
-            let (TrySendError::Full(prepared) | TrySendError::Disconnected(prepared)) = unsent;
-            Ended::new(prepared.work, Ending::Release)
-        })
+        let unsent = |prepared: Box<Prepared>| Ended::new(prepared.work, Ending::Release);
+        self.to_network.send(prepared).map_err(unsent)
     }
 
     async fn look_up(&self, fetched: Fetched) -> Result<Fetched, Box<Ended>> {

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 
 use aisle_shared::domain::{ModelCard, ModelName, WorkerId};
@@ -28,6 +27,7 @@ use super::metrics::Metrics;
 use super::network::NetworkThread;
 use super::postprocess;
 use super::prepare::Prepare;
+use super::ready::Ready;
 use super::work::Expected;
 use crate::error::WorkerError;
 use crate::loaded::LoadedModel;
@@ -134,31 +134,27 @@ impl Lanes {
         let retired = self.shared.shutdown.child_token();
         // A batch must fit into the slots, or the intake would wait for ever.
         let slots = settings.claim_ahead.max(settings.max_batch).get();
-        let (to_network, arrivals) = sync_channel(slots);
+        let replicas = model.plan().replicas();
+        let (to_network, ready) = Ready::new(replicas, expected.clone(), settings.batch_wait);
         let (answered, answers) = mpsc::channel(slots);
         let thread = NetworkThread {
-            network,
-            arrivals,
-            expected: expected.clone(),
-            batch_wait: settings.batch_wait,
+            network: Arc::new(network),
+            ready,
             answered,
             record: self.shared.record.clone(),
             metrics: metrics.clone(),
             vitals: vitals.clone(),
             trouble: trouble.clone(),
         };
-        // A thread that ends before it was asked to takes the worker along.
-        let (ended, asked) = (self.shared.shutdown.clone().drop_guard(), retired.clone());
-        let handle = std::thread::Builder::new()
-            .name(format!("network-{name}"))
-            .spawn(move || {
-                thread.run();
-                if asked.is_cancelled() {
-                    drop(ended.disarm());
-                }
-            })
-            .map_err(|error| WorkerError::Stopped(format!("no thread for {name}: {error}")))?;
-        self.threads.push(handle);
+        let stop = &self.shared.shutdown;
+        for _ in 0..replicas {
+            let (replica, taker) = (thread.clone(), thread.ready.taker());
+            let run = || replica.run_replica(taker);
+            self.threads.push(spawn(&name, stop.clone(), retired.clone(), run)?);
+        }
+        let taker = thread.ready.taker();
+        let run = || thread.run_first(taker);
+        self.threads.push(spawn(&name, stop.clone(), retired.clone(), run)?);
         let cache = self.shared.cache.clone();
         self.shared.tasks.spawn(postprocess::run(
             model.clone(),
@@ -217,6 +213,24 @@ impl Lanes {
             Err(WorkerError::Stopped("a network's thread panicked".to_owned()))
         }
     }
+}
+
+/// Starts a thread of a network. One that ends before it was asked to takes the
+/// worker along.
+fn spawn(
+    name: &ModelName,
+    stop: CancellationToken,
+    asked: CancellationToken,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, WorkerError> {
+    let stop = stop.drop_guard();
+    let thread = std::thread::Builder::new().name(format!("network-{name}")).spawn(move || {
+        run();
+        if asked.is_cancelled() {
+            drop(stop.disarm());
+        }
+    });
+    thread.map_err(|error| WorkerError::Stopped(format!("no thread for {name}: {error}")))
 }
 
 impl Running {

@@ -24,6 +24,7 @@ mod network;
 mod pace;
 mod postprocess;
 mod prepare;
+mod ready;
 mod record;
 mod renewal;
 mod work;

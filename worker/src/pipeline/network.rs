@@ -1,7 +1,6 @@
-//! The stage that runs the network, on a thread of its own.
+//! The stage that runs the network, on threads of its own.
 
-use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aisle_shared::domain::{ImageInfo, ItemError, StageTimings};
@@ -9,24 +8,27 @@ use aisle_shared::telemetry::{Span, SpanKind};
 use aisle_shared::vitals::{Hindrance, LaneVitals};
 use tokio::sync::mpsc::Sender;
 
-use super::batch::{Cut, Moment, decide};
 use super::ending::{Ended, Ending};
 use super::metrics::Metrics;
 use super::pace::Pace;
 use super::prepare::Prepared;
-use super::work::{Expected, Work};
+use super::ready::{Batch, Counted, Next, Ready, Taker};
+use super::work::Work;
 use crate::error::WorkerError;
 use crate::memory::Resident;
+use crate::network::Replica;
 
 /// Between two tries of loading a network that cannot be loaded.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 
-/// The network's thread.
+/// How long a replica stays in memory without work.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// A thread of a model's network.
+#[derive(Debug, Clone)]
 pub(super) struct NetworkThread {
-    pub(super) network: Resident,
-    pub(super) arrivals: Receiver<Prepared>,
-    pub(super) expected: Expected,
-    pub(super) batch_wait: Duration,
+    pub(super) network: Arc<Resident>,
+    pub(super) ready: Ready<Prepared>,
     pub(super) answered: Sender<Answered>,
     pub(super) record: Sender<Ended>,
     pub(super) metrics: Metrics,
@@ -45,65 +47,83 @@ pub(super) struct Answered {
     pub(super) timings: StageTimings,
 }
 
+/// What a thread runs batches in.
+enum Runner<'a> {
+    First(&'a Resident),
+    Replica(&'a mut Replica),
+}
+
+impl Runner<'_> {
+    /// The largest batch that this many images fill, at least 1.
+    fn largest_batch(&self, images: usize) -> usize {
+        match self {
+            Self::First(network) => network.largest_batch(images),
+            Self::Replica(replica) => replica.largest_batch(images),
+        }
+    }
+
+    /// Makes it ready to run.
+    fn bring(&self) -> Result<(), WorkerError> {
+        match self {
+            Self::First(network) => network.bring(),
+            Self::Replica(_) => Ok(()),
+        }
+    }
+
+    /// Each image's logits.
+    fn run(&mut self, images: &[&[f32]]) -> Result<Vec<Result<Vec<f32>, ItemError>>, WorkerError> {
+        match self {
+            Self::First(network) => network.run(|network| network.run(images)),
+            Self::Replica(replica) => Ok(replica.run(images)),
+        }
+    }
+}
+
 impl NetworkThread {
-    /// Runs batches until no stage before it is left and all that is ready has run.
-    pub(super) fn run(mut self) {
-        let mut ready = VecDeque::new();
-        let mut pace = Pace::of(self.network.batch_sizes());
-        while let Some(size) = self.next_batch(&mut ready, &pace) {
-            let size = pace.choose(size, ready.len());
-            let batch = ready.drain(..size.min(ready.len())).collect();
-            self.run_batch(batch, &mut pace);
-        }
-    }
-
-    /// Waits for a batch and returns its size.
-    fn next_batch(&mut self, ready: &mut VecDeque<Prepared>, pace: &Pace) -> Option<usize> {
+    /// Runs batches in the session on all processors, until no stage before it is
+    /// left and all that is ready has run.
+    pub(super) fn run_first(self, _taker: Counted<Prepared>) {
+        let network = Arc::clone(&self.network);
+        let mut pace = Pace::of(network.batch_sizes());
+        let mut runner = Runner::First(&network);
         loop {
-            ready.extend(self.arrivals.try_iter());
-            let Some(oldest) = ready.front() else {
-                ready.extend(self.first_arrival()?);
-                continue;
-            };
-            let moment = Moment {
-                sizes: pace.sizes(),
-                ready: ready.len(),
-                coming: self.expected.count(),
-                waited: oldest.since.elapsed(),
-                max_wait: self.batch_wait,
-            };
-            match decide(moment) {
-                Cut::Now { size, reason } => {
-                    self.metrics.batch_cut(reason.as_str());
-                    return Some(size);
-                }
-                Cut::Wait(time) => match self.arrivals.recv_timeout(time) {
-                    Ok(item) => ready.push_back(item),
-                    Err(RecvTimeoutError::Timeout) => {}
-                    Err(RecvTimeoutError::Disconnected) => {
-                        return Some(self.network.largest_batch(ready.len()));
-                    }
-                },
+            match self.ready.next(Taker::First, &mut pace, TRY_AGAIN) {
+                Next::Batch(batch) => self.run_batch(&mut runner, batch, &mut pace),
+                Next::Nothing => self.try_again(),
+                Next::Over => break,
             }
         }
     }
 
-    /// Waits for an item. Where the network cannot be loaded, none may come, and
-    /// it is tried again.
-    fn first_arrival(&self) -> Option<Option<Prepared>> {
-        if self.trouble.get().is_none() {
-            return self.arrivals.recv().ok().map(Some);
-        }
-        match self.arrivals.recv_timeout(TRY_AGAIN) {
-            Ok(item) => Some(Some(item)),
-            Err(RecvTimeoutError::Timeout) => {
-                match self.network.bring() {
-                    Ok(()) => self.trouble.clear(),
-                    Err(error) => self.trouble.set(error.to_string()),
+    /// Runs batches in a replica, which is in memory while there is work for it.
+    pub(super) fn run_replica(self, _taker: Counted<Prepared>) {
+        while self.ready.is_pressed() {
+            match self.network.replica() {
+                Ok(replica) => self.run_in(replica),
+                Err(error) => {
+                    tracing::warn!(model = self.metrics.model(), %error, "no replica of the network");
+                    self.ready.pause(TRY_AGAIN);
                 }
-                Some(None)
             }
-            Err(RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    fn run_in(&self, mut replica: Replica) {
+        let _loaded = self.ready.loaded();
+        let mut pace = Pace::of(replica.batch_sizes());
+        let mut runner = Runner::Replica(&mut replica);
+        while let Next::Batch(batch) = self.ready.next(Taker::Replica, &mut pace, IDLE) {
+            self.run_batch(&mut runner, batch, &mut pace);
+        }
+    }
+
+    /// Where the network cannot be loaded, no items may come, and it is tried again.
+    fn try_again(&self) {
+        if self.trouble.get().is_some() {
+            match self.network.bring() {
+                Ok(()) => self.trouble.clear(),
+                Err(error) => self.trouble.set(error.to_string()),
+            }
         }
     }
 
@@ -120,17 +140,20 @@ impl NetworkThread {
         }
     }
 
-    fn run_batch(&mut self, batch: Vec<Prepared>, pace: &mut Pace) {
-        let mut wanted = self.still_wanted(batch);
+    fn run_batch(&self, runner: &mut Runner<'_>, batch: Batch<Prepared>, pace: &mut Pace) {
+        let Batch { images, reason, running } = batch;
+        self.metrics.batch_cut(reason.as_str());
+        let mut wanted = self.still_wanted(images);
         // Items that left on the way may leave a number that is no batch size.
         while !wanted.is_empty() {
-            let size = self.network.largest_batch(wanted.len());
+            let size = runner.largest_batch(wanted.len());
             let rest = wanted.split_off(size.min(wanted.len()));
-            if let Some(took) = self.answer(wanted) {
+            if let Some(took) = self.answer(runner, wanted) {
                 pace.ran(size, took);
             }
             wanted = rest;
         }
+        drop(running);
     }
 
     fn still_wanted(&self, batch: Vec<Prepared>) -> Vec<Prepared> {
@@ -163,10 +186,10 @@ impl NetworkThread {
     }
 
     /// Runs a batch, and tells how long that took, if it could be run.
-    fn answer(&mut self, batch: Vec<Prepared>) -> Option<Duration> {
-        self.vitals.runs();
-        if let Err(error) = self.network.bring() {
-            self.vitals.rests();
+    fn answer(&self, runner: &mut Runner<'_>, batch: Vec<Prepared>) -> Option<Duration> {
+        let runs = self.vitals.runs();
+        if let Err(error) = runner.bring() {
+            drop(runs);
             self.give_back(batch, &error);
             return None;
         }
@@ -174,8 +197,8 @@ impl NetworkThread {
         let mut span = self.span_of(&batch);
         let start = Instant::now();
         let tensors: Vec<&[f32]> = batch.iter().map(|item| item.tensor.as_slice()).collect();
-        let ran = self.network.run(|network| network.run(&tensors));
-        self.vitals.rests();
+        let ran = runner.run(&tensors);
+        drop(runs);
         let logits = match ran {
             Ok(logits) => logits,
             Err(error) => {

@@ -24,7 +24,7 @@ use crate::decoder::Isolation;
 pub use child::{run as run_child, tune};
 pub use choice::{Measured, Outcome, Trial};
 pub use closeness::{Closeness, Evidence, Verdict};
-pub(crate) use planner::Planner;
+pub(crate) use planner::{Planner, Use};
 pub use planner::{TuneError, remembered};
 pub use record::{Record, Wanted};
 

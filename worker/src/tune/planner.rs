@@ -10,7 +10,7 @@ use super::TuningSettings;
 use super::child::tune;
 use super::record::{Key, Record, Wanted};
 use crate::error::WorkerError;
-use crate::loaded::LoadedModel;
+use crate::loaded::{Extent, LoadedModel};
 use crate::model::{FolderError, ModelFolder};
 use crate::network::Network;
 use crate::plan::{Plan, ProviderChoice};
@@ -43,6 +43,18 @@ pub(crate) struct Planner<'a> {
     pub(crate) tuning: &'a TuningSettings,
     pub(crate) threads: NonZeroUsize,
     pub(crate) max_batch: NonZeroUsize,
+    pub(crate) use_of: Use,
+}
+
+/// What a network is loaded for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// Images of which many are at hand at once.
+    Lists,
+    /// Images that come by and by, by as many sessions as are good.
+    Serving,
+    /// The same, in as little memory as can be.
+    Saving,
 }
 
 impl Planner<'_> {
@@ -86,6 +98,11 @@ impl Planner<'_> {
     ) -> Result<(LoadedModel, Network), WorkerError> {
         let engines = Some(self.tuning.engines());
         let settings = SessionSettings { max_batch: self.max_batch, engines };
-        LoadedModel::load(self.environment, folder, plan, &settings)
+        let (plan, extent) = match self.use_of {
+            Use::Lists => (plan.clone(), Extent::All),
+            Use::Serving => (plan.clone().served(folder.network_bytes()?), Extent::One),
+            Use::Saving => (plan.in_one(), Extent::One),
+        };
+        LoadedModel::load(self.environment, folder, &plan, &settings, extent)
     }
 }
