@@ -173,6 +173,8 @@ metrics! {
         "Networks dropped to make room for others, by model.";
     MODEL_MEMORY_BYTES = "aisle_model_memory_bytes", Kind::Gauge,
         "Memory that a model's network takes, 0 while it is not loaded, by model.";
+    MODEL_REPLICAS = "aisle_model_replicas", Kind::Gauge,
+        "Sessions in memory that run batches beside each other, 0 while one is enough, by model.";
     MODEL_TROUBLE = "aisle_model_trouble", Kind::Gauge,
         "1 while what a model's folder holds is not served, by model; the log says why.";
     MODEL_WORKERS = "aisle_model_workers", Kind::Gauge,

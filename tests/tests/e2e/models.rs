@@ -21,6 +21,7 @@ on_both_stores!(
     a_folder_that_is_broken_leaves_the_version_before_it_serving,
     a_model_that_is_taken_away_is_unknown_and_what_waits_for_it_ends,
     networks_that_do_not_fit_together_are_loaded_in_turn,
+    a_model_that_is_asked_a_lot_is_answered_by_replicas_too,
 );
 
 /// A job of one picture for a model, as its submission was answered.
@@ -220,4 +221,24 @@ async fn networks_that_do_not_fit_together_are_loaded_in_turn(backend: Backend) 
     fs::write(&network, &whole).unwrap();
     let ended = service.ended(waits["id"].as_str().unwrap()).await;
     assert_eq!(ended["status"], "succeeded", "{ended}");
+}
+
+async fn a_model_that_is_asked_a_lot_is_answered_by_replicas_too(backend: Backend) {
+    let service = Service::tiny(backend, Processes::One, &[("AISLE_THREADS", "2")]).await;
+    let service = &service;
+    let replicas = async || metric(service, "aisle_model_replicas", "model=\"tiny\"").await;
+    assert_eq!(answer(service, "tiny").await.0, "Warm > Red");
+    assert_eq!(replicas().await, 0.0, "one after the other");
+    let all_red = async || {
+        let many = (0..16).map(|_| answer(service, "tiny"));
+        for (label, _) in futures::future::join_all(many).await {
+            assert_eq!(label, "Warm > Red");
+        }
+    };
+    wait::until("both replicas", || async {
+        all_red().await;
+        (replicas().await == 2.0).then_some(())
+    })
+    .await;
+    all_red().await;
 }

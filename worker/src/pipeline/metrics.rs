@@ -18,7 +18,9 @@ impl Metrics {
     pub(super) fn new(card: &ModelCard) -> Self {
         info(card, 1.0);
         trouble(card.name.as_str(), false);
-        Self { model: card.name.to_string() }
+        let metrics = Self { model: card.name.to_string() };
+        metrics.replicas(0.0);
+        metrics
     }
 
     /// The version of that card is no longer served.
@@ -73,6 +75,11 @@ impl Metrics {
         let model = self.model.clone();
         metrics::counter!(names::BATCH_CUT_TOTAL, "model" => model, "reason" => reason)
             .increment(1);
+    }
+
+    /// So many more replicas are in memory.
+    pub(super) fn replicas(&self, more: f64) {
+        metrics::gauge!(names::MODEL_REPLICAS, "model" => self.model.clone()).increment(more);
     }
 
     fn seconds(&self, name: &'static str, took: Duration) {

@@ -110,11 +110,13 @@ impl NetworkThread {
 
     fn run_in(&self, mut replica: Replica) {
         let _loaded = self.ready.loaded();
+        self.metrics.replicas(1.0);
         let mut pace = Pace::of(replica.batch_sizes());
         let mut runner = Runner::Replica(&mut replica);
         while let Next::Batch(batch) = self.ready.next(Taker::Replica, &mut pace, IDLE) {
             self.run_batch(&mut runner, batch, &mut pace);
         }
+        self.metrics.replicas(-1.0);
     }
 
     /// Where the network cannot be loaded, no items may come, and it is tried again.
