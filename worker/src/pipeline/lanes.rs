@@ -139,6 +139,7 @@ impl Lanes {
         let (answered, answers) = mpsc::channel(slots);
         let thread = NetworkThread {
             network: Arc::new(network),
+            plan: Arc::new(model.plan().clone()),
             ready,
             answered,
             record: self.shared.record.clone(),

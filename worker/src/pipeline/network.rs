@@ -10,13 +10,14 @@ use tokio::sync::mpsc::Sender;
 
 use super::ending::{Ended, Ending};
 use super::metrics::Metrics;
-use super::pace::Pace;
+use super::pace::{Begin, Pace};
 use super::prepare::Prepared;
 use super::ready::{Batch, Counted, Next, Ready, Taker};
 use super::work::Work;
 use crate::error::WorkerError;
 use crate::memory::Resident;
 use crate::network::Replica;
+use crate::plan::Plan;
 
 /// Between two tries of loading a network that cannot be loaded.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
@@ -28,6 +29,7 @@ const IDLE: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone)]
 pub(super) struct NetworkThread {
     pub(super) network: Arc<Resident>,
+    pub(super) plan: Arc<Plan>,
     pub(super) ready: Ready<Prepared>,
     pub(super) answered: Sender<Answered>,
     pub(super) record: Sender<Ended>,
@@ -84,7 +86,7 @@ impl NetworkThread {
     /// left and all that is ready has run.
     pub(super) fn run_first(self, _taker: Counted<Prepared>) {
         let network = Arc::clone(&self.network);
-        let mut pace = Pace::of(network.batch_sizes());
+        let mut pace = Pace::of(network.batch_sizes(), Begin::of(&self.plan.in_one()));
         let mut runner = Runner::First(&network);
         loop {
             match self.ready.next(Taker::First, &mut pace, TRY_AGAIN) {
@@ -111,7 +113,7 @@ impl NetworkThread {
     fn run_in(&self, mut replica: Replica) {
         let _loaded = self.ready.loaded();
         self.metrics.replicas(1.0);
-        let mut pace = Pace::of(replica.batch_sizes());
+        let mut pace = Pace::of(replica.batch_sizes(), Begin::of(&self.plan));
         let mut runner = Runner::Replica(&mut replica);
         while let Next::Batch(batch) = self.ready.next(Taker::Replica, &mut pace, IDLE) {
             self.run_batch(&mut runner, batch, &mut pace);

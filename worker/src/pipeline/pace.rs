@@ -7,7 +7,10 @@
 //! slows both. What is clearly cheaper, or smaller and no dearer, is the size from
 //! then on.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
+
+use crate::plan::{Plan, Provider};
 
 /// Comparisons that a decision is made by.
 const SAMPLES: usize = 11;
@@ -18,6 +21,26 @@ const WORTH_IT: f64 = 0.97;
 
 /// Batches from one comparison to the next: at first, and at most.
 const EVERY: (u32, u32) = (4, 64);
+
+/// The size to begin with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begin {
+    Smallest,
+    Largest,
+}
+
+impl Begin {
+    /// What is likely to be best for sessions that run so: one thread of a processor
+    /// takes as long for images together as for one after the other.
+    pub(super) fn of(plan: &Plan) -> Self {
+        match plan.provider {
+            Provider::Cpu if plan.threads == NonZeroUsize::MIN => Self::Smallest,
+            Provider::Cpu | Provider::OpenVino | Provider::Cuda | Provider::TensorRt => {
+                Self::Largest
+            }
+        }
+    }
+}
 
 /// The sizes of a network's batches.
 #[derive(Debug)]
@@ -40,12 +63,17 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// One that knows nothing yet, and begins with the largest.
-    pub(super) fn of(sizes: &[usize]) -> Self {
+    /// One that knows nothing yet, and begins with the largest size or, where images
+    /// that run together only wait for each other, with the smallest.
+    pub(super) fn of(sizes: &[usize], begin: Begin) -> Self {
         let (every, _) = EVERY;
+        let best = match begin {
+            Begin::Smallest => 0,
+            Begin::Largest => sizes.len().saturating_sub(1),
+        };
         Self {
             sizes: sizes.to_vec(),
-            best: sizes.len().saturating_sub(1),
+            best,
             before: None,
             smaller: Vec::new(),
             larger: Vec::new(),
@@ -130,7 +158,16 @@ mod tests {
     /// The best size after many batches, where images cost so much in a batch of
     /// each size, on a machine that is now faster and now slower.
     fn learned(batches: usize, ready: usize, costs: impl Fn(usize) -> f64) -> usize {
-        let mut pace = Pace::of(&SIZES);
+        learned_from(Begin::Largest, batches, ready, costs)
+    }
+
+    fn learned_from(
+        begin: Begin,
+        batches: usize,
+        ready: usize,
+        costs: impl Fn(usize) -> f64,
+    ) -> usize {
+        let mut pace = Pace::of(&SIZES, begin);
         for batch in 0..batches {
             let largest = *pace.sizes().last().unwrap();
             let cut = SIZES.into_iter().rfind(|size| *size <= ready.min(largest)).unwrap();
@@ -151,13 +188,20 @@ mod tests {
     }
 
     #[test]
+    fn from_the_smallest_size_larger_ones_are_learned_that_cost_less() {
+        let begin = Begin::Smallest;
+        assert_eq!(learned_from(begin, 3000, 16, |size| 1.0 / size as f64), 8);
+        assert_eq!(learned_from(begin, 3000, 16, |_| 1.0), 1);
+    }
+
+    #[test]
     fn of_sizes_that_cost_the_same_the_smaller_is_the_better() {
         assert_eq!(learned(3000, 16, |_| 1.0), 1);
     }
 
     #[test]
     fn what_changes_is_learned_anew() {
-        let mut pace = Pace::of(&SIZES);
+        let mut pace = Pace::of(&SIZES, Begin::Largest);
         let mut run = |batches, cost: fn(usize) -> f64| {
             for _ in 0..batches {
                 let largest = *pace.sizes().last().unwrap();
@@ -177,7 +221,7 @@ mod tests {
 
     #[test]
     fn comparisons_are_few_once_nothing_changes() {
-        let mut pace = Pace::of(&SIZES);
+        let mut pace = Pace::of(&SIZES, Begin::Largest);
         let mut others = 0;
         for batch in 0..20_000 {
             let size = pace.choose(*pace.sizes().last().unwrap(), 16);

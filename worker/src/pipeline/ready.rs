@@ -295,6 +295,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::pipeline::pace::Begin;
 
     const LONG: Duration = Duration::from_secs(3_600);
     const MAX_WAIT: Duration = Duration::from_millis(2);
@@ -306,7 +307,7 @@ mod tests {
     }
 
     fn taken(ready: &Ready<u32>, taker: Taker) -> Option<Batch<u32>> {
-        match ready.next(taker, &mut Pace::of(&[1, 2]), Duration::ZERO) {
+        match ready.next(taker, &mut Pace::of(&[1, 2], Begin::Largest), Duration::ZERO) {
             Next::Batch(batch) => Some(batch),
             Next::Nothing | Next::Over => None,
         }
@@ -387,7 +388,7 @@ mod tests {
                 let counted = (ready.taker(), (taker == Taker::Replica).then(|| ready.loaded()));
                 scope.spawn(move || {
                     let _counted = counted;
-                    let mut pace = Pace::of(&[1, 2]);
+                    let mut pace = Pace::of(&[1, 2], Begin::Largest);
                     while let Next::Batch(batch) = ready.next(taker, &mut pace, LONG) {
                         for image in &batch.images {
                             seen[*image as usize].fetch_add(1, Ordering::Relaxed);
