@@ -2,7 +2,7 @@
 //!
 //! One thread has the session on all processors, which answers an image that is
 //! alone soonest. Where there is more to do, the replicas' threads take it, a batch
-//! each beside the others; until they are in memory the first thread takes all.
+//! each beside the others; until all are in memory the first thread helps.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -186,11 +186,13 @@ impl<T> Ready<T> {
         drop(waits);
     }
 
-    /// Whether images are for that thread: an image alone is for the first.
+    /// Whether images are for that thread: an image alone is for the first, and all
+    /// are while replicas are missing or where there are to be none.
     fn is_for(&self, taker: Taker, state: &State<T>, coming: usize) -> bool {
         let alone = state.running == 0 && state.images.len() + coming <= 1;
+        let complete = self.0.replicas > 0 && state.loaded >= self.0.replicas;
         match taker {
-            Taker::First => alone || state.loaded < self.0.replicas,
+            Taker::First => alone || !complete,
             Taker::Replica => !alone,
         }
     }
@@ -351,6 +353,18 @@ mod tests {
         let first = taken(&ready, Taker::First).unwrap();
         let replica = taken(&ready, Taker::Replica).unwrap();
         assert_eq!((first.images, replica.images), (vec![0, 1], vec![2, 3]));
+    }
+
+    #[test]
+    fn without_replicas_the_first_thread_takes_all() {
+        let (arrivals, ready, _) = ready(0);
+        let _taker = ready.taker();
+        for image in 0..3 {
+            arrivals.send(image).unwrap();
+        }
+        let running = taken(&ready, Taker::First).unwrap();
+        assert_eq!(running.images, [0, 1]);
+        assert_eq!(taken(&ready, Taker::First).unwrap().images, [2]);
     }
 
     #[test]
