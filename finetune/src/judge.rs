@@ -69,7 +69,7 @@ impl Judge<'_> {
         let weight = matrix(categories, weight)?;
         let width = weight.ncols();
         let head = LinearHead { weight, bias: Array1::from(bias) };
-        Ok(graph(&[Backbone { folder, trunk }], &[width], &head, self.mirror)?)
+        Ok(graph(&[Backbone { folder, trunk }], &[width], &head.into(), self.mirror)?)
     }
 }
 

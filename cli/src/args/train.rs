@@ -1,6 +1,7 @@
 //! The arguments of training and of judging. They have their own `--data`, so
 //! of the settings only those are taken that say how networks run.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use aisle_train::dataset::Part;
@@ -61,6 +62,11 @@ pub(crate) struct TrainArgs {
     /// 1 every category.
     #[arg(long, value_name = "NUMBER", default_value_t = 0.5)]
     pub(crate) balance: f64,
+
+    /// Put a hidden layer of so many units before the last, on frozen networks: better
+    /// where there are many photographs. A thousand or so are good.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) hidden: Option<NonZeroUsize>,
 
     #[command(flatten)]
     pub(crate) change: ChangeArgs,

@@ -25,6 +25,10 @@ pub(crate) fn run(args: TrainArgs) -> anyhow::Result<()> {
     // must compute the same.
     machine.plan.precision = Precision::Fp32;
     let cache = (!args.no_cache).then(|| args.cache.clone().unwrap_or_else(beside));
+    anyhow::ensure!(
+        args.hidden.is_none() || !args.deep.is_wanted(),
+        "--hidden is for frozen networks: a network that learns itself needs no hidden layer"
+    );
     let rules = args.deep.rules(&args.change, args.seed, args.balance);
     let train = TrainSettings {
         source: args.data.source(),
@@ -39,7 +43,7 @@ pub(crate) fn run(args: TrainArgs) -> anyhow::Result<()> {
             test: args.test,
             minimum: args.min_count,
         },
-        head: head::Rules { balance: args.balance },
+        head: head::Rules { balance: args.balance, hidden: args.hidden, seed: args.seed },
         views: args.change.views(args.seed).filter(|_| !args.deep.is_wanted()),
         log: args.tensorboard,
         machine: Machine { cache, ..machine },

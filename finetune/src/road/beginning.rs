@@ -6,6 +6,7 @@ use std::path::Path;
 use aisle_train::TrainSettings;
 use aisle_train::augment::{Augmenter, larger};
 use aisle_train::features::{Backbone, FeatureError, Network};
+use aisle_train::head;
 use aisle_train::onnx::{Branch, Cut, FEATURES, Program, build};
 use aisle_train::road::Prepared;
 use aisle_train::road::tuning::Rules;
@@ -72,7 +73,8 @@ pub(super) fn start(
         let width = prepared.learn.features.ncols();
         return Ok(Start { weight: vec![0.0; categories * width], bias: vec![0.0; categories] });
     }
-    let head = prepared.head(&prepared.learn, settings.train.head, watcher, &mut |_| Ok(()))?.head;
+    let rules = head::Rules { hidden: None, ..settings.train.head };
+    let head = prepared.head(&prepared.learn, rules, watcher, &mut |_| Ok(()))?.head.output;
     Ok(Start { weight: head.weight.iter().copied().collect(), bias: head.bias.to_vec() })
 }
 
@@ -132,7 +134,7 @@ fn lower(
     let trunk = backbone.trunk.up_to(&cut.value);
     let branch = Branch { trunk: &trunk, width: 0, shift: None, mirrored: false };
     let fault = |source| FeatureError::Graph { model: backbone.folder.name.clone(), source };
-    let graph = build(&[branch], None, backbone.size()).map_err(fault)?;
+    let graph = build(&[branch], &[], backbone.size()).map_err(fault)?;
     let machine = &settings.train.machine;
     let network = Network::of_graph(&backbone.folder, &graph, FEATURES, machine)?;
     Ok(Lower::new(network, settings.rules.views, folder.to_owned()))

@@ -96,6 +96,19 @@ fn two_networks_become_one_graph_though_they_see_pixels_otherwise_and_mirrored()
 }
 
 #[test]
+fn a_head_with_a_hidden_layer_is_served_as_it_was_trained() {
+    let shop = Shop::with(60);
+    let report = shop.trained(&["--no-cache", "--hidden", "32"]);
+    assert_eq!(report["head"]["hidden"], 32, "{report:#}");
+    assert_eq!(report["test"]["top_1"]["share"], 1.0, "{report:#}");
+    let verified = run(Command::new(binary()).arg("verify").arg(shop.path("models/fruit")));
+    assert!(verified.status.success(), "{}", complaint(&verified));
+    let deep = ["--hidden", "32", "--fine-tune"];
+    let refused = shop.train(&[&shop.path("networks/tiny")], &deep);
+    assert!(complaint(&refused).contains("--hidden is for frozen networks"));
+}
+
+#[test]
 fn networks_that_frame_otherwise_are_refused_before_any_work() {
     let shop = Shop::with(12);
     let other = shop.other_network();

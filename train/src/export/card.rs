@@ -98,7 +98,10 @@ fn settings(trained: &Trained) -> String {
             format!(", {} changed views of each picture with seed {}", views.number, views.seed)
         });
         let (lambda, balance) = (head.lambda, head.rules.balance);
-        format!("Regularisation {lambda}, balance of categories {balance}{views}")
+        let hidden = head.rules.hidden.map_or_else(String::new, |units| {
+            format!("A hidden layer of {units} units, seed {}; ", head.rules.seed)
+        });
+        format!("{hidden}regularisation {lambda}, balance of categories {balance}{views}")
     });
     let tuning = trained.tuning.as_ref().map(|tuning| {
         let rules = &tuning.rules;

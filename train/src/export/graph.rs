@@ -1,8 +1,8 @@
 //! The graph of a whole model: backbones, then the head.
 
 use crate::features::{Backbone, FeatureError, shift};
-use crate::head::LinearHead;
-use crate::onnx::{Branch, Head, OnnxError, build};
+use crate::head::{Head, LinearHead};
+use crate::onnx::{Branch, Layer, OnnxError, build};
 
 /// One ONNX graph from the first backbone's tensors to logits, with the
 /// features of all backbones side by side as a second output. `widths` are the
@@ -14,7 +14,7 @@ use crate::onnx::{Branch, Head, OnnxError, build};
 pub fn graph(
     backbones: &[Backbone],
     widths: &[usize],
-    head: &LinearHead,
+    head: &Head,
     mirrored: bool,
 ) -> Result<Vec<u8>, FeatureError> {
     let first = backbones.first().ok_or(FeatureError::NoBackbone)?;
@@ -29,9 +29,13 @@ pub fn graph(
     let fault =
         |source: OnnxError| FeatureError::Graph { model: first.folder.name.clone(), source };
     // Matrices that were made here lie in rows.
-    let weight = head.weight.as_standard_layout();
-    let (Some(weight), Some(bias)) = (weight.as_slice(), head.bias.as_slice()) else {
-        return Err(fault(OnnxError::Missing("head")));
-    };
-    build(&branches, Some(Head { weight, bias }), first.size()).map_err(fault)
+    let rows = |head: &LinearHead| head.weight.as_standard_layout().into_owned();
+    let layers = || head.hidden.iter().chain([&head.output]);
+    let weights: Vec<_> = layers().map(rows).collect();
+    let layers = weights.iter().zip(layers()).map(|(weight, layer)| {
+        Some(Layer { weight: weight.as_slice()?, bias: layer.bias.as_slice()? })
+    });
+    let layers = layers.collect::<Option<Vec<_>>>();
+    let layers = layers.ok_or_else(|| fault(OnnxError::Missing("head")))?;
+    build(&branches, &layers, first.size()).map_err(fault)
 }

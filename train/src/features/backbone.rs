@@ -48,7 +48,7 @@ impl Backbone {
         // takes what it computes over what a graph says of an output.
         let branch = Branch { trunk: &self.trunk, width: 0, shift: None, mirrored: false };
         let fault = |source| FeatureError::Graph { model: self.folder.name.clone(), source };
-        build(&[branch], None, self.size()).map_err(fault)
+        build(&[branch], &[], self.size()).map_err(fault)
     }
 }
 

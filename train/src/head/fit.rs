@@ -3,6 +3,7 @@
 //! unseen pictures best.
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::sync::Mutex;
 
 use argmin::core::Executor;
@@ -11,10 +12,11 @@ use argmin::solver::quasinewton::LBFGS;
 use ndarray::{ArrayView2, Axis, Slice};
 use serde::Serialize;
 
+use super::hidden::{DECAY, EPOCHS, Learner, Lesson};
 use super::objective::{Objective, Seen};
 use super::standard::Standard;
 use super::weights::weights_with_views;
-use super::{LinearHead, log_loss, temperature};
+use super::{Head, log_loss, temperature};
 use crate::watch::Watcher;
 
 /// Strengths of regularisation, strong to weak: a hundred pictures want the
@@ -40,11 +42,16 @@ pub struct Rules {
     /// How much small categories are lifted: 0 counts every picture alike, 1
     /// every category.
     pub balance: f64,
+    /// Units of a hidden layer before the last, if there is to be one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<NonZeroUsize>,
+    /// Two searches with the same number find alike.
+    pub seed: u64,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { balance: 0.5 }
+        Self { balance: 0.5, hidden: None, seed: 0 }
     }
 }
 
@@ -60,10 +67,12 @@ pub struct Known<'a> {
     pub plain: usize,
 }
 
-/// A strength of regularisation that was tried.
+/// A strength of regularisation that was tried, or an epoch of a head with a hidden
+/// layer, whose strength stays.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Step {
-    /// The strength: the penalty is half of it times the squared weights.
+    /// The strength: the penalty is half of it times the squared weights. With a
+    /// hidden layer, the decay of weights in a step, by the learning rate.
     pub lambda: f64,
     /// The mean log loss on the pictures that choose, at its best temperature.
     pub log_loss: f64,
@@ -79,7 +88,7 @@ pub struct Tried<'a> {
     /// What it brought.
     pub step: Step,
     /// The head that was found.
-    pub head: &'a LinearHead,
+    pub head: &'a Head,
     /// The least value of the objective after each point that was computed.
     pub path: &'a [f64],
 }
@@ -91,7 +100,7 @@ pub type Witness<'a> = dyn FnMut(Tried<'_>) -> io::Result<()> + 'a;
 #[derive(Debug, Clone)]
 pub struct Fit {
     /// The head on features as they are.
-    pub head: LinearHead,
+    pub head: Head,
     /// The strength of regularisation that was chosen.
     pub lambda: f64,
     /// All that were tried.
@@ -129,8 +138,20 @@ pub fn fit(
     let standard = Standard::of(&learn.features.slice_axis(Axis(0), Slice::from(..plain)));
     let features = standard.apply(&learn.features);
     let weights = weights_with_views(learn.labels, plain, rules.balance);
+    if let Some(units) = rules.hidden {
+        let lesson = Lesson {
+            features: features.view(),
+            deviation: standard.deviation(),
+            labels: learn.labels,
+            weights: &weights,
+            categories,
+            units: units.get(),
+            seed: rules.seed,
+        };
+        return learned(lesson, &standard, choose, watcher, witness);
+    }
     let mut at: Option<Vec<f64>> = None;
-    let mut best: Option<(Step, LinearHead)> = None;
+    let mut best: Option<(Step, Head)> = None;
     let (mut tried, mut worse) = (Vec::new(), 0);
     watcher.begin("head", LAMBDAS.len());
     for lambda in LAMBDAS {
@@ -147,7 +168,7 @@ pub fn fit(
         let found = objective
             .best_so_far()
             .ok_or_else(|| FitError::Numbers("no number came out".into()))?;
-        let head = standard.fold(&objective.head(&found));
+        let head = Head::from(standard.fold(&objective.head(&found)));
         let step = judge_head(&head, choose, lambda);
         tried.push(step);
         witness(Tried { count: tried.len(), step, head: &head, path: &objective.path() })?;
@@ -165,6 +186,39 @@ pub fn fit(
     }
     watcher.end();
     let (step, head) = best.ok_or_else(|| FitError::Numbers("nothing was tried".into()))?;
+    Ok(Fit { head, lambda: step.lambda, tried })
+}
+
+/// Learns a head with a hidden layer, and keeps the epoch that serves the pictures that
+/// choose best.
+fn learned(
+    lesson: Lesson<'_>,
+    standard: &Standard,
+    choose: Known<'_>,
+    watcher: &dyn Watcher,
+    witness: &mut Witness<'_>,
+) -> Result<Fit, FitError> {
+    let mut learner = Learner::new(lesson);
+    let mut best: Option<(Step, Head)> = None;
+    let mut tried = Vec::new();
+    watcher.begin("head", EPOCHS);
+    for _ in 0..EPOCHS {
+        let loss = learner.epoch();
+        if !loss.is_finite() {
+            return Err(FitError::Numbers(format!("the loss is {loss}")));
+        }
+        let [hidden, output] = learner.layers();
+        let head = Head { hidden: Some(standard.fold(&hidden)), output };
+        let step = judge_head(&head, choose, DECAY);
+        tried.push(step);
+        witness(Tried { count: tried.len(), step, head: &head, path: &[loss] })?;
+        watcher.advance(1);
+        if best.as_ref().is_none_or(|(best, _)| step.log_loss < best.log_loss) {
+            best = Some((step, head));
+        }
+    }
+    watcher.end();
+    let (step, head) = best.ok_or_else(|| FitError::Numbers("nothing was learned".into()))?;
     Ok(Fit { head, lambda: step.lambda, tried })
 }
 
@@ -189,7 +243,7 @@ fn search(objective: &Objective<'_>, start: Vec<f64>) -> Result<(), FitError> {
     }
 }
 
-fn judge_head(head: &LinearHead, choose: Known<'_>, lambda: f64) -> Step {
+fn judge_head(head: &Head, choose: Known<'_>, lambda: f64) -> Step {
     let (log_loss, top_1) = judge(&head.logits(&choose.features).view(), choose.labels);
     Step { lambda, log_loss, top_1 }
 }

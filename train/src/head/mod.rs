@@ -1,7 +1,8 @@
-//! A linear head on features: multinomial logistic regression, and the
-//! temperature that makes its scores honest.
+//! A head on features: multinomial logistic regression, on the features themselves or
+//! on a hidden layer, and the temperature that makes its scores honest.
 
 mod fit;
+mod hidden;
 mod linear;
 mod objective;
 mod product;
@@ -11,7 +12,7 @@ mod temperature;
 mod weights;
 
 pub use fit::{Fit, FitError, Known, Rules, Step, Tried, Witness, fit, judge};
-pub use linear::LinearHead;
+pub use linear::{Head, LinearHead};
 pub use softmax::{log_loss, scores};
 pub use temperature::temperature;
 pub use weights::weights;

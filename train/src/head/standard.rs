@@ -42,6 +42,12 @@ impl Standard {
         Self { mean: mean.mapv(|value| value as f32), factor }
     }
 
+    /// The deviation of features that are brought to one scale.
+    #[expect(clippy::cast_precision_loss, reason = "counts of features are far below 2^52")]
+    pub(super) fn deviation(&self) -> f64 {
+        LENGTH / (self.mean.len().max(1) as f64).sqrt()
+    }
+
     pub(super) fn apply(&self, features: &ArrayView2<'_, f32>) -> Array2<f32> {
         let mut scaled = features.to_owned();
         for mut row in scaled.axis_iter_mut(Axis(0)) {

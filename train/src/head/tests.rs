@@ -1,3 +1,5 @@
+use std::num::NonZeroUsize;
+
 use ndarray::{Array2, array};
 
 use super::*;
@@ -46,9 +48,32 @@ fn two_fits_are_the_same_to_the_bit_whatever_the_threads() {
     let known = Known { features: features.view(), labels: &learn, plain: usize::MAX };
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| fit(known, known, 3, Rules::default()).unwrap().head)
+        let hidden = Rules { hidden: NonZeroUsize::new(20), ..Rules::default() };
+        pool.install(|| {
+            [Rules::default(), hidden].map(|rules| fit(known, known, 3, rules).unwrap().head)
+        })
     };
     assert_eq!(run(1), run(3));
+}
+
+#[test]
+fn a_hidden_layer_tells_apart_what_no_line_can() {
+    // Two features that agree in one category and differ in the other.
+    let labels: Vec<usize> = (0..3_000).map(|nth| nth % 2).collect();
+    let features = Array2::from_shape_fn((labels.len(), 2), |(row, feature)| {
+        let side = if row % 4 < 2 { 1.0 } else { -1.0 };
+        let turned = feature == 1 && labels[row] == 1;
+        let spread = ((row * 7 + feature * 13) % 11) as f32 / 11.0 - 0.5;
+        (if turned { -side } else { side }) + spread
+    });
+    let known = Known { features: features.view(), labels: &labels, plain: usize::MAX };
+    let right = |hidden| {
+        let rules = Rules { hidden: NonZeroUsize::new(hidden), ..Rules::default() };
+        let fit = fit(known, known, 2, rules).unwrap();
+        judge(&fit.head.logits(&features.view()).view(), &labels).1
+    };
+    assert!(right(0) < 0.7, "{}", right(0));
+    assert!(right(64) > 0.95, "{}", right(64));
 }
 
 #[test]
@@ -58,8 +83,8 @@ fn a_feature_that_never_changes_has_no_weight() {
     features.column_mut(5).fill(7.5);
     let known = Known { features: features.view(), labels: &learn, plain: usize::MAX };
     let head = fit(known, known, 3, Rules::default()).unwrap().head;
-    assert!(head.weight.column(5).iter().all(|weight| *weight == 0.0));
-    assert!(head.bias.iter().all(|bias| bias.is_finite()));
+    assert!(head.output.weight.column(5).iter().all(|weight| *weight == 0.0));
+    assert!(head.output.bias.iter().all(|bias| bias.is_finite()));
 }
 
 #[test]
@@ -72,7 +97,7 @@ fn balance_lifts_the_small_category() {
     });
     let known = Known { features: features.view(), labels: &learn, plain: usize::MAX };
     let share = |balance| {
-        let head = fit(known, known, 2, Rules { balance }).unwrap().head;
+        let head = fit(known, known, 2, Rules { balance, ..Rules::default() }).unwrap().head.output;
         scores(&head.logits(&array![[0.0]].view()).view(), 1.0)[[0, 1]]
     };
     assert!(share(1.0) > 2.0 * share(0.0), "{} and {}", share(1.0), share(0.0));

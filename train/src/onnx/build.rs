@@ -5,6 +5,7 @@
 //! input ─┬─────────────▶ backbone 0 ─▶ Flatten ─┐
 //!        └─ Mul ─ Add ─▶ backbone 1 ─▶ Flatten ─┴ Concat ─▶ features ─ Gemm ─▶ logits
 //! ```
+//! A head with a hidden layer has another Gemm and a Relu before the last.
 //! A branch that looks at the mirrored picture too has its nodes twice, over
 //! the same weights, and the mean of both.
 
@@ -46,23 +47,24 @@ pub struct Branch<'a> {
     pub mirrored: bool,
 }
 
-/// A linear head: `logits = features · weightᵀ + bias`.
+/// A layer of a head: `out = in · weightᵀ + bias`.
 #[derive(Debug, Clone, Copy)]
-pub struct Head<'a> {
-    /// `[categories, width]`, row by row.
+pub struct Layer<'a> {
+    /// `[out, in]`, row by row.
     pub weight: &'a [f32],
-    /// `[categories]`.
+    /// `[out]`.
     pub bias: &'a [f32],
 }
 
 /// The bytes of an ONNX model with the output `features` and, with a head,
-/// `logits`. `size` is the height and width of an image.
+/// `logits`. The head's layers have rectified units between them; none is no head.
+/// `size` is the height and width of an image.
 ///
 /// # Errors
 /// When the branches cannot stand in one graph.
 pub fn build(
     branches: &[Branch<'_>],
-    head: Option<Head<'_>>,
+    head: &[Layer<'_>],
     size: [u32; 2],
 ) -> Result<Vec<u8>, OnnxError> {
     let first = branches.first().ok_or(OnnxError::Missing("backbone"))?;
@@ -80,14 +82,16 @@ pub fn build(
     let batch = fixed.unwrap_or(&first.trunk.batch).clone();
     let [height, across] = size.map(|side| side as usize);
     graph.input.push(ValueInfo::floats(INPUT, batch.clone(), &[3, height, across]));
-    if let Some(head) = head {
-        let categories = head.bias.len();
-        let [weight, bias] = ["head/weight", "head/bias"];
-        graph.initializer.push(Tensor::floats(weight, &[categories, width], head.weight));
-        graph.initializer.push(Tensor::floats(bias, &[categories], head.bias));
-        let inputs = [FEATURES, weight, bias];
-        graph.node.push(with_number("Gemm", &inputs, LOGITS, ("transB", 1)));
-        graph.output.push(ValueInfo::floats(LOGITS, batch.clone(), &[categories]));
+    if let Some((last, hidden)) = head.split_last() {
+        let (mut value, mut across) = (FEATURES.to_owned(), width);
+        for (nth, layer) in hidden.iter().enumerate() {
+            let name = format!("head/hidden{nth}");
+            add_layer(&mut graph, layer, &name, (&value, across), &format!("{name}/sum"));
+            graph.node.push(node("Relu", &[&format!("{name}/sum")], &name));
+            (value, across) = (name, layer.bias.len());
+        }
+        add_layer(&mut graph, last, "head", (&value, across), LOGITS);
+        graph.output.push(ValueInfo::floats(LOGITS, batch.clone(), &[last.bias.len()]));
     }
     graph.output.push(ValueInfo::floats(FEATURES, batch, &[width]));
     let model = Model {
@@ -99,6 +103,22 @@ pub fn build(
         functions: functions(branches)?,
     };
     Ok(model.encode_to_vec())
+}
+
+/// Adds a layer of the head on a value that is so wide.
+fn add_layer(
+    graph: &mut Graph,
+    layer: &Layer<'_>,
+    name: &str,
+    (value, width): (&str, usize),
+    output: &str,
+) {
+    let [weight, bias] = ["weight", "bias"].map(|part| format!("{name}/{part}"));
+    let units = layer.bias.len();
+    graph.initializer.push(Tensor::floats(&weight, &[units, width], layer.weight));
+    graph.initializer.push(Tensor::floats(&bias, &[units], layer.bias));
+    let inputs = [value, weight.as_str(), bias.as_str()];
+    graph.node.push(with_number("Gemm", &inputs, output, ("transB", 1)));
 }
 
 /// Adds a branch under names of its own; the name of its flat features.

@@ -9,7 +9,7 @@ mod program;
 mod proto;
 mod trunk;
 
-pub use build::{Branch, FEATURES, Head, INPUT, LOGITS, Shift, build};
+pub use build::{Branch, FEATURES, INPUT, LOGITS, Layer, Shift, build};
 pub use compact::compact;
 pub use error::OnnxError;
 pub use operator::{Operator, Window};

@@ -79,8 +79,8 @@ fn two_branches_share_an_input_and_no_names() {
         Branch { trunk: &trunk, width: 3, shift: None, mirrored: false },
         Branch { trunk: &trunk, width: 3, shift: Some(shift), mirrored: true },
     ];
-    let head = Head { weight: &[0.5; 12], bias: &[0.0; 2] };
-    let bytes = build(&branches, Some(head), [8, 8]).unwrap();
+    let head = Layer { weight: &[0.5; 12], bias: &[0.0; 2] };
+    let bytes = build(&branches, &[head], [8, 8]).unwrap();
     let branch = ["GlobalAveragePool", "Flatten", "Flatten"];
     let mirrored = [&["Mul", "Add"], &branch[..], &["Slice"], &branch[..], &["Mean"]].concat();
     let expected = [&branch[..], &mirrored, &["Concat", "Gemm"]].concat();
@@ -105,7 +105,7 @@ fn operators_of_two_versions_do_not_stand_in_one_graph() {
     let other = trunk(&other).unwrap();
     let branches =
         [&one, &other].map(|trunk| Branch { trunk, width: 3, shift: None, mirrored: false });
-    let error = build(&branches, None, [8, 8]).unwrap_err().to_string();
+    let error = build(&branches, &[], [8, 8]).unwrap_err().to_string();
     assert!(error.contains("version 13 and 17"), "{error}");
 }
 
