@@ -50,15 +50,18 @@ impl Lane {
         self.metrics.fetched(std::time::Duration::from_secs_f32(fetched.fetch_ms / 1000.0));
         let fetched = self.look_up(fetched).await?;
         let start = Instant::now();
-        let mut prepared = self.prepare.run(fetched, &self.model, &self.metrics).await?;
-        prepared.work.trace.stage("prepare", start, Instant::now());
-        // No longer on its way but there: the network must not wait for it.
-        prepared.work.coming = None;
-        self.to_network.try_send(prepared).map_err(|unsent| {
-            // As many fit as there are slots, so only a dead thread refuses.
-            let (TrySendError::Full(prepared) | TrySendError::Disconnected(prepared)) = unsent;
-            Ended::new(prepared.work, Ending::Release)
-        })
+        let to_network = self.to_network.clone();
+        let hand_over = move |mut prepared: Prepared| {
+            prepared.work.trace.stage("prepare", start, Instant::now());
+            // No longer on its way but there: the network must not wait for it.
+            prepared.work.coming = None;
+            to_network.try_send(prepared).map_err(|unsent| {
+                // As many fit as there are slots, so only a dead thread refuses.
+                let (TrySendError::Full(prepared) | TrySendError::Disconnected(prepared)) = unsent;
+                Ended::new(prepared.work, Ending::Release)
+            })
+        };
+        self.prepare.run(fetched, &self.model, &self.metrics, hand_over).await
     }
 
     async fn look_up(&self, fetched: Fetched) -> Result<Fetched, Box<Ended>> {
