@@ -1,6 +1,6 @@
 //! Reading jobs for a caller.
 
-use aisle_shared::domain::{Job, JobId};
+use aisle_shared::domain::{ItemResult, Job, JobId, JobStatus};
 use aisle_shared::store::{Found, StoreError};
 
 use crate::caller::Caller;
@@ -11,9 +11,48 @@ use crate::view::{self, Results};
 /// Jobs of at most this many images carry their results in lists and events.
 const INLINE_RESULTS: u32 = 20;
 
+/// A job that is asked for, and which of its results.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) id: JobId,
+    /// The place of the first.
+    pub(crate) first: u32,
+    pub(crate) limit: u32,
+}
+
+/// A job as it was found.
+pub(crate) struct Looked {
+    pub(crate) job: Job,
+    /// The results that were asked for: those of an ended job come with it.
+    items: Option<Vec<ItemResult>>,
+}
+
+impl From<Job> for Looked {
+    fn from(job: Job) -> Self {
+        Self { job, items: None }
+    }
+}
+
 /// A job, or why there is none.
 pub(crate) async fn find(context: &Context, caller: &Caller, id: &JobId) -> Result<Job, Problem> {
-    match context.store().find(&caller.tenant, id).await? {
+    job_of(id, context.store().find(&caller.tenant, id).await?)
+}
+
+/// A job, with its results if it has ended, or why there is none.
+pub(crate) async fn look(
+    context: &Context,
+    caller: &Caller,
+    wanted: Wanted,
+) -> Result<Looked, Problem> {
+    let Wanted { id, first, limit } = wanted;
+    let (found, items) = context.store().find_ended(&caller.tenant, &id, first, limit).await?;
+    let job = job_of(&id, found)?;
+    let items = job.status.is_terminal().then_some(items);
+    Ok(Looked { job, items })
+}
+
+fn job_of(id: &JobId, found: Found) -> Result<Job, Problem> {
+    match found {
         Found::Job(job) => Ok(*job),
         Found::Expired => {
             let detail = format!("Job {id} was deleted or outlived its retention.");
@@ -49,22 +88,23 @@ pub(crate) async fn refusal(
     }
 }
 
-/// A job with the results of places `first..first + limit`.
+/// A job with the results that are wanted.
 pub(crate) async fn with_results(
     context: &Context,
     caller: &Caller,
-    job: Job,
-    first: u32,
-    limit: u32,
+    looked: Looked,
+    wanted: Wanted,
 ) -> Result<view::Job, Problem> {
+    let Wanted { first, limit, .. } = wanted;
     let end = first.saturating_add(limit);
-    let items = if job.status == aisle_shared::domain::JobStatus::Queued {
-        Vec::new()
-    } else {
-        match context.store().results(&caller.tenant, &job.id, first, limit).await {
+    let Looked { job, items } = looked;
+    let items = match items {
+        Some(items) => items,
+        None if job.status == JobStatus::Queued => Vec::new(),
+        None => match context.store().results(&caller.tenant, &job.id, first, limit).await {
             Ok(items) => items,
             Err(error) => return Err(refusal(context, caller, &job.id, error).await),
-        }
+        },
     };
     Ok(view::Job::new(job, Results { items, end }))
 }
@@ -76,7 +116,8 @@ pub(crate) async fn in_brief(
     job: Job,
 ) -> Result<view::Job, Problem> {
     if job.items.total <= INLINE_RESULTS {
-        with_results(context, caller, job, 0, INLINE_RESULTS).await
+        let wanted = Wanted { id: job.id, first: 0, limit: INLINE_RESULTS };
+        with_results(context, caller, job.into(), wanted).await
     } else {
         Ok(view::Job::new(job, Results::default()))
     }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::caller::Caller;
 use crate::context::Context;
-use crate::lookup;
+use crate::lookup::{self, Looked, Wanted};
 use crate::problem::Problem;
 
 /// A waker may be lost (another process, a broken connection), so a job is
@@ -42,42 +42,53 @@ pub(crate) async fn until(
 pub(crate) async fn until_end(
     context: &Context,
     caller: &Caller,
-    id: &JobId,
+    wanted: Wanted,
     wait: Option<Duration>,
-) -> Result<Job, Problem> {
-    let Some(wait) = wait else { return lookup::find(context, caller, id).await };
-    let watch = context.store().watch(id);
-    let job = look(context, caller, id).await?;
-    until_ended(context, caller, job, watch, wait).await
+) -> Result<Looked, Problem> {
+    let Some(wait) = wait else { return lookup::look(context, caller, wanted).await };
+    let watch = context.store().watch_end(&wanted.id);
+    let looked = look_for(context, caller, wanted).await?;
+    until_ended(context, caller, (wanted, looked), watch, wait).await
 }
 
 /// The job once it has ended, or as it stands when the wait is over or the
-/// service stops. `job` is what is known of it since it is watched, so it is not
-/// read before it has ended or a while has gone by.
+/// service stops. `looked` is what is known of it since its end is watched for,
+/// so it is not read before it has ended or a while has gone by.
 pub(crate) async fn until_ended(
     context: &Context,
     caller: &Caller,
-    mut job: Job,
+    (wanted, mut looked): (Wanted, Looked),
     mut watch: JobWatch,
     wait: Duration,
-) -> Result<Job, Problem> {
+) -> Result<Looked, Problem> {
     let end = Instant::now() + wait;
     loop {
         let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() || job.status.is_terminal() || context.shutdown.is_cancelled() {
-            return Ok(job);
+        if left.is_zero() || looked.job.status.is_terminal() || context.shutdown.is_cancelled() {
+            return Ok(looked);
         }
-        change(context, watch.ended(left.min(REREAD))).await;
-        job = look(context, caller, &job.id).await?;
+        change(context, watch.changed(left.min(REREAD))).await;
+        looked = look_for(context, caller, wanted).await?;
     }
 }
 
 /// The job for a caller who may have waited: its key must work still.
 pub(crate) async fn look(context: &Context, caller: &Caller, id: &JobId) -> Result<Job, Problem> {
-    if let Some(key) = caller.key_id() {
-        context.keyring.confirm(context.store(), &key).await?;
-    }
+    confirm(context, caller).await?;
     lookup::find(context, caller, id).await
+}
+
+/// The same with its results, if it has ended.
+async fn look_for(context: &Context, caller: &Caller, wanted: Wanted) -> Result<Looked, Problem> {
+    confirm(context, caller).await?;
+    lookup::look(context, caller, wanted).await
+}
+
+async fn confirm(context: &Context, caller: &Caller) -> Result<(), Problem> {
+    match caller.key_id() {
+        Some(key) => context.keyring.confirm(context.store(), &key).await,
+        None => Ok(()),
+    }
 }
 
 /// Returns when what is waited for has come, or when the service stops.

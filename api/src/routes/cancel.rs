@@ -11,7 +11,7 @@ use super::read::PAGE;
 use crate::caller::Caller;
 use crate::context::Context;
 use crate::http::JobPath;
-use crate::lookup;
+use crate::lookup::{self, Wanted};
 use crate::problem::{Code, Problem, problems};
 use crate::view::Job;
 
@@ -52,7 +52,8 @@ pub(crate) async fn cancel(
     }
     let job = lookup::find(&context, &caller, &id).await?;
     let mut response = answer::of_job(StatusCode::OK, &job);
-    Ok(response.json(lookup::with_results(&context, &caller, job, 0, PAGE).await?))
+    let wanted = Wanted { id, first: 0, limit: PAGE };
+    Ok(response.json(lookup::with_results(&context, &caller, job.into(), wanted).await?))
 }
 
 /// Removes the bytes of items that will not be worked on. Those that cannot be

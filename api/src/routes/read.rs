@@ -14,6 +14,7 @@ use super::answer::{self, Seen};
 use crate::caller::Caller;
 use crate::context::Context;
 use crate::http::{JobPath, PREFERENCE_APPLIED, Params, Prefer};
+use crate::lookup::Wanted;
 use crate::problem::{Code, FieldError, Problem, problems};
 use crate::view::Job;
 use crate::{lookup, wait};
@@ -85,21 +86,22 @@ pub(crate) async fn read(
     let seen = Seen::by(&request);
     let max = context.settings().wait_max;
     let wait = prefer.wait(max);
-    let job = if seen.is_empty() {
-        wait::until_end(&context, &caller, &id.0, wait).await?
+    let wanted = Wanted { id: id.0, first: results_from, limit: results_limit };
+    let looked = if seen.is_empty() {
+        wait::until_end(&context, &caller, wanted, wait).await?
     } else {
         let done = |job: &domain::Job| job.status.is_terminal() || !seen.holds(job);
-        wait::until(&context, &caller, &id.0, wait, done).await?
+        // Who has seen it may have to be told nothing, and then no results.
+        wait::until(&context, &caller, &id.0, wait, done).await?.into()
     };
-    if seen.holds(&job) {
-        return Ok(answer::of_job(StatusCode::NOT_MODIFIED, &job).finish());
+    if seen.holds(&looked.job) {
+        return Ok(answer::of_job(StatusCode::NOT_MODIFIED, &looked.job).finish());
     }
-    let mut response = answer::of_job(StatusCode::OK, &job);
+    let mut response = answer::of_job(StatusCode::OK, &looked.job);
     if let Some(applied) = prefer.applied(max, true) {
         response.insert_header((PREFERENCE_APPLIED, applied));
     }
-    let job = lookup::with_results(&context, &caller, job, results_from, results_limit).await?;
-    Ok(response.json(job))
+    Ok(response.json(lookup::with_results(&context, &caller, looked, wanted).await?))
 }
 
 impl ResultsQuery {

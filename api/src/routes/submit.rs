@@ -12,6 +12,7 @@ use crate::caller::Caller;
 use crate::context::Context;
 use crate::http::{IDEMPOTENCY_REPLAYED, IdempotencyKey, PREFERENCE_APPLIED, Params, Prefer};
 use crate::intake::{self, Fingerprint, JsonJob, MultipartJob, RawImage, SubmitQuery, Submitted};
+use crate::lookup::Wanted;
 use crate::problem::{Problem, problems};
 use crate::view::Job;
 use crate::{admission, envelope, lookup, wait};
@@ -115,20 +116,21 @@ pub(crate) async fn submit(
     let max = context.settings().wait_max;
     let wait = prefer.wait(max);
     // From before it is written on, so that its end is not missed.
-    let watch = wait.map(|wait| (context.store().watch(&id), wait));
+    let watch = wait.map(|wait| (context.store().watch_end(&id), wait));
     let Submitted { id, job, repeated } = draft.submit(&caller, options, key).await?;
-    let job = match (job, watch) {
+    let wanted = Wanted { id, first: 0, limit: PAGE };
+    let looked = match (job, watch) {
         // Nobody knows more of it than what was just written.
-        (Some(job), None) => *job,
+        (Some(job), None) => (*job).into(),
         (Some(job), Some((watch, wait))) => {
-            wait::until_ended(&context, &caller, *job, watch, wait).await?
+            wait::until_ended(&context, &caller, (wanted, (*job).into()), watch, wait).await?
         }
-        (None, _) => wait::until_end(&context, &caller, &id, wait).await?,
+        (None, _) => wait::until_end(&context, &caller, wanted, wait).await?,
     };
 
-    let in_time = wait.is_some() && job.status.is_terminal();
+    let in_time = wait.is_some() && looked.job.status.is_terminal();
     let status = if in_time { StatusCode::OK } else { StatusCode::ACCEPTED };
-    let mut response = answer::of_job(status, &job);
+    let mut response = answer::of_job(status, &looked.job);
     response.insert_header((LOCATION, Job::path(&id)));
     if repeated {
         response.insert_header((IDEMPOTENCY_REPLAYED, "true"));
@@ -136,5 +138,5 @@ pub(crate) async fn submit(
     if let Some(applied) = prefer.applied(max, in_time) {
         response.insert_header((PREFERENCE_APPLIED, applied));
     }
-    Ok(response.json(lookup::with_results(&context, &caller, job, 0, PAGE).await?))
+    Ok(response.json(lookup::with_results(&context, &caller, looked, wanted).await?))
 }

@@ -169,6 +169,7 @@ impl Rig {
             model: MODEL.parse().unwrap(),
             max,
             lease: Duration::from_secs(60),
+            with_content: false,
         };
         self.store.claim(&request).await.unwrap()
     }

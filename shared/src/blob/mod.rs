@@ -45,9 +45,11 @@ pub trait BlobStore: Send + Sync + 'static {
     /// [`BlobError::Full`] where there is none.
     async fn admits(&self) -> Result<(), BlobError>;
 
-    /// Whether an upload of so many bytes may go with its job, as
-    /// [`NewItem::content`](crate::domain::NewItem::content): the store of jobs
-    /// keeps it in the step that writes the job, and it is found here.
+    /// Whether an upload of so many bytes is the store of jobs' own. It may go
+    /// with its job, as [`NewItem::content`](crate::domain::NewItem::content):
+    /// the store keeps it in the step that writes the job, and it is found
+    /// here. However it came, the step that ends its item removes it, but for
+    /// that of a dead letter.
     fn goes_with_job(&self, bytes: usize) -> bool;
 
     /// Stores an item's bytes; they survive a crash once this returns.

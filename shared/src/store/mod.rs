@@ -45,8 +45,12 @@ pub use webhooks::{
 /// Items that one call of [`Store::enqueue`] or [`Store::append`] takes.
 pub const MAX_ITEMS_PER_CALL: usize = 200;
 
-/// Bytes of uploads that one call of [`Store::enqueue`] takes along.
+/// Bytes of uploads that one call of [`Store::enqueue`] takes along, and one of
+/// [`Store::claim`] brings.
 pub const MAX_CONTENT_BYTES: usize = 1024 * 1024;
+
+/// Items that one call of [`Store::claim`] hands out at most.
+pub const MAX_CLAIMED_PER_CALL: usize = 256;
 
 /// Items that one job may have.
 pub const MAX_ITEMS_PER_JOB: u32 = 10_000;

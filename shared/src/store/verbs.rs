@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{Cache, JobWatch, Keys, Limits, StoreError, Webhooks};
@@ -62,6 +63,9 @@ pub struct ClaimRequest {
     pub max: usize,
     /// How long the items stay its own without [`Store::extend`].
     pub lease: Duration,
+    /// Whether uploads that lie in the blob store kept with this store are to
+    /// come along.
+    pub with_content: bool,
 }
 
 /// An item as a worker receives it.
@@ -73,6 +77,10 @@ pub struct Claimed {
     pub tenant: TenantId,
     /// Where the image is.
     pub source: ItemSource,
+    /// The bytes of its upload, if they were asked for, the store has them, and
+    /// those before it leave room in
+    /// [`MAX_CONTENT_BYTES`](super::MAX_CONTENT_BYTES).
+    pub content: Option<Bytes>,
     /// What the caller chose.
     pub options: JobOptions,
     /// How often the item has been claimed, this claim included: from 1.
@@ -325,12 +333,14 @@ pub trait Store: Webhooks + Keys + Limits + Cache {
 
     // ---- out: a worker claims, holds and ends items ----
 
-    /// Hands out up to `max` ready items: highest band first, fair between
+    /// Hands out up to `max` ready items, and no more than
+    /// [`MAX_CLAIMED_PER_CALL`](super::MAX_CLAIMED_PER_CALL): highest band first, fair between
     /// tenants inside a band, delayed items promoted when due. An item that
     /// took a worker down comes alone. Counts the attempt, starts the lease,
     /// moves the job to processing. Items of canceled jobs end here. Hands out
     /// nothing while [`Switch::Paused`](super::Switch::Paused) is on. Never
-    /// waits.
+    /// waits. After fewer items than it would hand out, none of which comes alone, no more
+    /// were ready, but behind hundreds that were canceled.
     ///
     /// # Errors
     /// Only those of the store itself.
@@ -347,7 +357,9 @@ pub trait Store: Webhooks + Keys + Limits + Cache {
     async fn extend(&self, held: &[Lease], by: Duration) -> Result<Extended, StoreError>;
 
     /// Records outcomes, each fenced by its lease. The last item of a job
-    /// ends the job in the same step. Answers in the order given.
+    /// ends the job in the same step. Bytes of theirs that lie in the blob
+    /// store kept with this store go too, whoever put them there. Answers in
+    /// the order given.
     ///
     /// # Errors
     /// [`StoreError::Invalid`] when an outcome exceeds
@@ -402,6 +414,19 @@ pub trait Store: Webhooks + Keys + Limits + Cache {
     /// Only those of the store itself.
     async fn find(&self, tenant: &TenantId, id: &JobId) -> Result<Found, StoreError>;
 
+    /// The same, and of a job that has ended its items with places in
+    /// `first..first + limit` too, as [`Store::results`] has them.
+    ///
+    /// # Errors
+    /// Only those of the store itself.
+    async fn find_ended(
+        &self,
+        tenant: &TenantId,
+        id: &JobId,
+        first: u32,
+        limit: u32,
+    ) -> Result<(Found, Vec<ItemResult>), StoreError>;
+
     /// Ended items of a job with places in `first..first + limit`, in order.
     ///
     /// # Errors
@@ -441,6 +466,9 @@ pub trait Store: Webhooks + Keys + Limits + Cache {
     /// Wakes when the job changes. Take it before reading the job, so that
     /// no change falls between.
     fn watch(&self, id: &JobId) -> JobWatch;
+
+    /// The same, but only for changes after which the job may have ended.
+    fn watch_end(&self, id: &JobId) -> JobWatch;
 
     // ---- workers and operators ----
 

@@ -13,50 +13,67 @@ use crate::domain::{JobId, ModelName};
 /// missed, so no wait for work or deliveries is longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// How often a watched job has changed, and how often it may have ended.
-#[derive(Debug, Clone, Copy, Default)]
+/// What is told of a watched job: how often it has changed, and how often it may
+/// have ended. Apart, so that who waits for the end sleeps until then.
+#[derive(Debug, Default)]
 struct News {
-    changes: u64,
-    ends: u64,
+    changes: watch::Sender<u64>,
+    ends: watch::Sender<u64>,
 }
 
 /// Who waits for what.
 #[derive(Debug, Default)]
 pub struct Wakers {
-    jobs: Mutex<HashMap<JobId, watch::Sender<News>>>,
+    jobs: Mutex<HashMap<JobId, News>>,
     work: Mutex<HashMap<ModelName, Arc<Notify>>>,
     deliveries: Notify,
 }
 
 impl News {
-    const fn may_have_ended(&mut self) {
-        self.changes += 1;
-        self.ends += 1;
+    fn changed(&self) {
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    fn may_have_ended(&self) {
+        self.changed();
+        self.ends.send_modify(|ends| *ends += 1);
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.changes.receiver_count() > 0 || self.ends.receiver_count() > 0
     }
 }
 
 impl Wakers {
-    /// Begins to watch a job.
+    /// Begins to watch a job for any change.
     pub fn watch(&self, id: &JobId) -> JobWatch {
+        self.subscribe(id, |news| &news.changes)
+    }
+
+    /// Begins to watch a job for its end.
+    pub fn watch_end(&self, id: &JobId) -> JobWatch {
+        self.subscribe(id, |news| &news.ends)
+    }
+
+    fn subscribe(&self, id: &JobId, of: impl Fn(&News) -> &watch::Sender<u64>) -> JobWatch {
         let mut jobs = lock(&self.jobs);
-        // Senders whose watchers have all gone are swept when the map has grown.
+        // News whose watchers have all gone are swept when the map has grown.
         if jobs.len() >= 64 && jobs.len().is_power_of_two() {
-            jobs.retain(|_, sender| sender.receiver_count() > 0);
+            jobs.retain(|_, news| news.is_wanted());
         }
-        let sender = jobs.entry(*id).or_insert_with(|| watch::channel(News::default()).0);
-        let news = sender.subscribe();
+        let news = of(jobs.entry(*id).or_default()).subscribe();
         let seen = *news.borrow();
         JobWatch { news, seen }
     }
 
     /// Whether anyone watches any job.
     pub fn has_watchers(&self) -> bool {
-        lock(&self.jobs).values().any(|sender| sender.receiver_count() > 0)
+        lock(&self.jobs).values().any(News::is_wanted)
     }
 
     /// Wakes those who watch the job for any change.
     pub fn job_changed(&self, id: &JobId) {
-        self.tell(id, |news| news.changes += 1);
+        self.tell(id, News::changed);
     }
 
     /// Wakes all who watch the job: it has ended, or is gone.
@@ -66,17 +83,17 @@ impl Wakers {
 
     /// Wakes everyone who watches any job: something changed, unknown what.
     pub fn any_job_changed(&self) {
-        lock(&self.jobs).retain(|_, sender| {
-            sender.send_modify(News::may_have_ended);
-            sender.receiver_count() > 0
+        lock(&self.jobs).retain(|_, news| {
+            news.may_have_ended();
+            news.is_wanted()
         });
     }
 
-    fn tell(&self, id: &JobId, change: impl FnOnce(&mut News)) {
+    fn tell(&self, id: &JobId, change: impl FnOnce(&News)) {
         let mut jobs = lock(&self.jobs);
-        let Some(sender) = jobs.get(id) else { return };
-        sender.send_modify(change);
-        if sender.receiver_count() == 0 {
+        let Some(news) = jobs.get(id) else { return };
+        change(news);
+        if !news.is_wanted() {
             jobs.remove(id);
         }
     }
@@ -117,30 +134,20 @@ impl Wakers {
     }
 }
 
-/// A watch over one job.
+/// A watch over one job, for any change or for its end.
 #[derive(Debug)]
 pub struct JobWatch {
-    news: watch::Receiver<News>,
+    news: watch::Receiver<u64>,
     /// What its holder has been told of.
-    seen: News,
+    seen: u64,
 }
 
 impl JobWatch {
-    /// Returns when the job may have changed since the last call (or since
-    /// the watch was taken), or after `timeout`.
+    /// Returns when what is watched for may have come since the last call (or
+    /// since the watch was taken), or after `timeout`.
     pub async fn changed(&mut self, timeout: Duration) {
         let seen = self.seen;
-        self.wait_for(timeout, |news| news.changes != seen.changes).await;
-    }
-
-    /// The same, but only for changes after which the job may have ended.
-    pub async fn ended(&mut self, timeout: Duration) {
-        let seen = self.seen;
-        self.wait_for(timeout, |news| news.ends != seen.ends).await;
-    }
-
-    async fn wait_for(&mut self, timeout: Duration, is_news: impl Fn(&News) -> bool) {
-        let told = tokio::time::timeout(timeout, self.news.wait_for(is_news)).await;
+        let told = tokio::time::timeout(timeout, self.news.wait_for(|news| *news != seen)).await;
         let lost = matches!(told, Ok(Err(_)));
         drop(told);
         if lost {
@@ -173,28 +180,28 @@ mod tests {
     #[tokio::test]
     async fn who_waits_for_the_end_sleeps_through_what_comes_before() {
         let (wakers, id) = (Wakers::default(), JobId::generate());
-        let (mut patient, mut curious) = (wakers.watch(&id), wakers.watch(&id));
+        let (mut patient, mut curious) = (wakers.watch_end(&id), wakers.watch(&id));
         wakers.job_changed(&id);
         assert!(comes(curious.changed(Duration::MAX)).await);
-        assert!(!comes(patient.ended(Duration::MAX)).await);
+        assert!(!comes(patient.changed(Duration::MAX)).await);
         wakers.job_ended(&id);
-        assert!(comes(patient.ended(Duration::MAX)).await);
+        assert!(comes(patient.changed(Duration::MAX)).await);
         assert!(comes(curious.changed(Duration::MAX)).await);
-        assert!(!comes(patient.ended(Duration::MAX)).await, "it is told once");
+        assert!(!comes(patient.changed(Duration::MAX)).await, "it is told once");
     }
 
     #[tokio::test]
     async fn who_cannot_be_told_what_changed_looks() {
         let (wakers, id) = (Wakers::default(), JobId::generate());
-        let mut watch = wakers.watch(&id);
+        let mut watch = wakers.watch_end(&id);
         wakers.any_job_changed();
-        assert!(comes(watch.ended(Duration::MAX)).await);
+        assert!(comes(watch.changed(Duration::MAX)).await);
     }
 
     #[tokio::test]
     async fn a_job_that_nobody_watches_any_more_is_forgotten() {
         let (wakers, id) = (Wakers::default(), JobId::generate());
-        wakers.watch(&id).ended(AT_ONCE).await;
+        wakers.watch(&id).changed(AT_ONCE).await;
         wakers.job_ended(&id);
         assert!(lock(&wakers.jobs).is_empty());
     }

@@ -75,8 +75,13 @@ impl Rig {
 
     /// A worker claims an item and never says a word again.
     async fn claim_and_fall_silent(&self) {
-        let request =
-            ClaimRequest { worker: WorkerId::generate(), model: model(), max: 1, lease: LEASE };
+        let request = ClaimRequest {
+            worker: WorkerId::generate(),
+            model: model(),
+            max: 1,
+            lease: LEASE,
+            with_content: false,
+        };
         assert_eq!(self.upkeep.store.claim(&request).await.unwrap().len(), 1);
         self.clock.advance(LEASE + Duration::from_secs(1));
     }

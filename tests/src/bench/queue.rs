@@ -121,6 +121,7 @@ async fn measure(harness: &Harness, length: Duration, costs: &mut Costs) {
         model: fixtures::job().model,
         max: 1,
         lease: LEASE,
+        with_content: false,
     };
     let millis = |since: Instant| since.elapsed().as_secs_f64() * 1e3;
     let started = Instant::now();

@@ -27,6 +27,7 @@ pub(crate) async fn a_claimed_item_carries_all_that_a_worker_needs(world: &World
         lease: held.lease.clone(),
         tenant: new.tenant.clone(),
         source: ItemSource::Url("https://shop.test/0.jpg".to_owned()),
+        content: None,
         options: new.options.clone(),
         attempt: 1,
         max_attempts: 4,

@@ -101,6 +101,9 @@ conformance! {
         a_repeated_request_leaves_no_bytes,
         bytes_that_came_with_a_job_count_until_their_items_end,
         other_bytes_than_an_item_has_are_invalid,
+        uploads_come_with_their_items_where_they_are_asked_for,
+        a_claim_brings_no_more_than_a_mebibyte,
+        the_end_of_an_item_takes_its_bytes_but_not_of_a_dead_letter,
     }
     large_jobs {
         an_open_job_is_seen_by_nobody_until_it_is_sealed,
@@ -191,6 +194,7 @@ conformance! {
         the_last_page_has_no_next,
         jobs_are_listed_by_status_and_model,
         results_are_read_by_place,
+        an_ended_job_is_found_with_its_results,
         the_results_of_a_large_job_come_in_order,
         every_visible_change_raises_the_version,
         what_changes_nothing_leaves_the_version,

@@ -246,3 +246,30 @@ pub(crate) async fn what_changes_nothing_leaves_the_version(world: &World) {
     world.store.sweep(10).await.unwrap();
     assert_eq!(world.job(&new).await.version, before);
 }
+
+pub(crate) async fn an_ended_job_is_found_with_its_results(world: &World) {
+    let (small, large) = (job(), job());
+    world.enqueue(&small, 2).await;
+    world.enqueue(&large, 60).await;
+    let found = async |job: &NewJob, first, limit| {
+        world.store.find_ended(&job.tenant, &job.id, first, limit).await.unwrap()
+    };
+    for new in [&small, &large] {
+        let (known, items) = found(new, 0, 1_000).await;
+        assert_eq!(known, world.find(&new.tenant, &new.id).await);
+        assert_eq!(items, [], "it has not ended");
+    }
+    world.finish().await;
+    for new in [&small, &large] {
+        for (first, limit) in [(0, 1_000), (1, 1), (0, 20), (0, 0), (55, 1_000), (10_000, 1)] {
+            let (known, items) = found(new, first, limit).await;
+            assert_eq!(known, world.find(&new.tenant, &new.id).await);
+            let results = world.store.results(&new.tenant, &new.id, first, limit).await.unwrap();
+            assert_eq!(items, results, "from {first}, {limit} of {}", new.id);
+        }
+        let foreign = world.store.find_ended(&stranger(), &new.id, 0, 10).await.unwrap();
+        assert_eq!(foreign, (Found::Unknown, Vec::new()));
+    }
+    world.store.delete(&small.tenant, &small.id).await.unwrap();
+    assert_eq!(found(&small, 0, 10).await, (Found::Expired, Vec::new()));
+}

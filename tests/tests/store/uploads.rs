@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use aisle_shared::domain::{Idempotency, ItemRef, ItemSource, JobId, NewItem, NewJob};
 use aisle_shared::store::{
-    Cap, Enqueued, MAX_CONTENT_BYTES, MAX_ITEMS_PER_CALL, StoreError, StoreLimits, Switch,
+    Cap, ClaimRequest, Enqueued, MAX_CONTENT_BYTES, MAX_ITEMS_PER_CALL, Retried, StoreError,
+    StoreLimits, Switch,
 };
-use aisle_tests::fixtures::{job, tenant};
+use aisle_tests::fixtures::{job, tenant, undecodable};
 use bytes::Bytes;
 
-use crate::world::{World, is_invalid, url_item};
+use crate::world::{ALL, World, is_invalid, leases, request, url_item};
 
 const NOT_UTF8: Bytes = Bytes::from_static(&[0xff, 0xd8, 0x00, 0x0d, 0x0a]);
 
@@ -126,4 +127,51 @@ pub(crate) async fn other_bytes_than_an_item_has_are_invalid(world: &World) {
     world.store.open(&new, 1).await.unwrap();
     assert!(is_invalid(&world.store.append(&new.id, 0, &images(1, 5)).await));
     assert_eq!(bytes_of(world, new.id, 0).await, None);
+}
+
+pub(crate) async fn uploads_come_with_their_items_where_they_are_asked_for(world: &World) {
+    let items = [
+        NewItem::carried(NOT_UTF8),
+        url_item("https://shop.test/"),
+        NewItem::carried(Bytes::new()),
+        // Its bytes are elsewhere, or nowhere.
+        NewItem::stored(3),
+    ];
+    world.store.enqueue(&job(), &items).await.unwrap();
+    let unasked = ClaimRequest { with_content: false, ..request("shoes", ALL) };
+    let bare = world.store.claim(&unasked).await.unwrap();
+    assert_eq!(bare.iter().map(|held| held.content.clone()).collect::<Vec<_>>(), vec![None; 4]);
+    world.store.release(&leases(&bare)).await.unwrap();
+    let mut held = world.claim(ALL).await;
+    held.sort_by_key(|held| held.lease.item.index);
+    let contents: Vec<_> = held.into_iter().map(|held| held.content).collect();
+    assert_eq!(contents, [Some(NOT_UTF8), None, Some(Bytes::new()), None]);
+}
+
+pub(crate) async fn a_claim_brings_no_more_than_a_mebibyte(world: &World) {
+    for _ in 0..3 {
+        world.store.enqueue(&job(), &images(2, MAX_CONTENT_BYTES / 2)).await.unwrap();
+    }
+    let held = world.claim(ALL).await;
+    assert_eq!(held.len(), 6);
+    let brought = held.iter().filter(|held| held.content.is_some()).count();
+    assert_eq!(brought, 2);
+}
+
+pub(crate) async fn the_end_of_an_item_takes_its_bytes_but_not_of_a_dead_letter(world: &World) {
+    let (new, canceled) = (NewJob { max_attempts: 1, ..job() }, job());
+    world.store.enqueue(&new, &images(3, 5)).await.unwrap();
+    let held = world.claim(2).await;
+    let of = |index| held.iter().find(|held| held.lease.item.index == index).unwrap();
+    world.succeed(of(0)).await;
+    let dead = world.store.retry(&of(1).lease, Duration::ZERO, &undecodable()).await.unwrap();
+    assert_eq!(dead, Retried::Dead { job_ended: None });
+    assert_eq!(bytes_of(world, new.id, 0).await, None);
+    assert_eq!(bytes_of(world, new.id, 1).await, images(1, 5)[0].content);
+    assert_eq!(bytes_of(world, new.id, 2).await, images(1, 5)[0].content);
+    world.store.enqueue(&canceled, &images(2, 5)).await.unwrap();
+    world.store.cancel(&canceled.tenant, &canceled.id).await.unwrap();
+    for index in 0..2 {
+        assert_eq!(bytes_of(world, canceled.id, index).await, None);
+    }
 }

@@ -142,7 +142,13 @@ impl World {
 }
 
 pub(crate) fn request(model_name: &str, max: usize) -> ClaimRequest {
-    ClaimRequest { worker: worker("w-1"), model: model(model_name), max, lease: LEASE }
+    ClaimRequest {
+        worker: worker("w-1"),
+        model: model(model_name),
+        max,
+        lease: LEASE,
+        with_content: true,
+    }
 }
 
 pub(crate) fn worker(name: &str) -> WorkerId {

@@ -56,7 +56,7 @@ impl Fetch {
         let mut work = work.still_wanted()?;
         let start = Instant::now();
         let bytes = match work.source.clone() {
-            ItemSource::Upload => self.upload(&work).await,
+            ItemSource::Upload => self.upload(&mut work).await,
             ItemSource::Url(text) => self.url(&text, &mut work, slots).await,
         };
         match bytes {
@@ -76,13 +76,19 @@ impl Fetch {
         }
     }
 
-    async fn upload(&self, work: &Work) -> Result<Bytes, Failure> {
+    async fn upload(&self, work: &mut Work) -> Result<Bytes, Failure> {
+        if let Some(content) = work.content.take() {
+            return Ok(content);
+        }
         let bytes = tokio::select! {
             bytes = self.blobs.get(work.item()) => bytes,
             () = work.hold.left() => return Err(Failure::Left),
         };
         match bytes {
-            Ok(Some(bytes)) => Ok(bytes),
+            Ok(Some(bytes)) => {
+                work.leaves_bytes = !self.blobs.goes_with_job(bytes.len());
+                Ok(bytes)
+            }
             Ok(None) => {
                 let detail = "the uploaded image is gone";
                 Err(Failure::Permanent(ItemError::new(ErrorCode::BlobMissing, detail)))

@@ -78,6 +78,7 @@ impl Forsaken {
             model: model.clone(),
             max: MAX,
             lease: self.lease,
+            with_content: false,
         };
         loop {
             let claimed = self.store.claim(&request).await?;
@@ -93,7 +94,10 @@ impl Forsaken {
             tracing::error!(
                 %model, items = ended.len(), "items ended because their model was taken away"
             );
-            let uploads = ended.iter().filter(|item| matches!(item.source, ItemSource::Upload));
+            // What came along is gone with its item.
+            let uploads = ended
+                .iter()
+                .filter(|item| item.source == ItemSource::Upload && item.content.is_none());
             let uploads: Vec<ItemRef> = uploads.map(|item| item.lease.item).collect();
             if let Err(error) = self.blobs.delete(&uploads).await {
                 tracing::warn!(%error, "images of ended items are left to the sweep");

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aisle_shared::domain::{ModelName, Timestamp, WorkerId};
-use aisle_shared::store::{ClaimRequest, Claimed, Store};
+use aisle_shared::domain::{ItemSource, ModelName, Timestamp, WorkerId};
+use aisle_shared::store::{ClaimRequest, Claimed, MAX_CLAIMED_PER_CALL, Store};
 use aisle_shared::telemetry::{Span, SpanKind};
 use aisle_shared::vitals::{Hindrance, LaneVitals};
 use tokio::sync::OwnedSemaphorePermit;
@@ -52,7 +52,7 @@ pub(super) struct Intake {
 enum Step {
     /// Items were claimed: there may be more.
     Claimed,
-    /// There are none.
+    /// There are no more.
     Idle,
     /// The store did not answer.
     Trouble,
@@ -115,8 +115,9 @@ impl Intake {
         let request = ClaimRequest {
             worker: self.worker.clone(),
             model: self.model.clone(),
-            max: free.num_permits(),
+            max: free.num_permits().min(MAX_CLAIMED_PER_CALL),
             lease: self.lease,
+            with_content: self.lane.fetch.blobs.goes_with_job(0),
         };
         let claimed = match self.store.claim(&request).await {
             Ok(claimed) => claimed,
@@ -131,6 +132,7 @@ impl Intake {
         if claimed.is_empty() {
             return Step::Idle;
         }
+        let all = claimed.len() < request.max && !claimed.iter().any(|claimed| claimed.solo);
         let mut alone = Vec::new();
         for claimed in claimed {
             self.lane.metrics.claimed(claimed.created_at);
@@ -146,7 +148,8 @@ impl Intake {
         for (claimed, hold) in alone {
             self.start_alone(claimed, hold).await;
         }
-        Step::Claimed
+        // Of what comes from here on, the store tells.
+        if all { Step::Idle } else { Step::Claimed }
     }
 
     async fn start_alone(&self, claimed: Claimed, hold: Hold) {
@@ -201,7 +204,9 @@ impl Intake {
             hold,
             tenant: claimed.tenant,
             model: self.model.clone(),
+            leaves_bytes: claimed.content.is_none() && claimed.source == ItemSource::Upload,
             source: claimed.source,
+            content: claimed.content,
             options: claimed.options,
             attempt: claimed.attempt,
             created_at: claimed.created_at,

@@ -24,7 +24,7 @@ pub(super) struct Lane {
     /// The answers that are kept, if any are.
     pub(super) cache: Option<Cache>,
     pub(super) prepare: Prepare,
-    pub(super) to_network: Arrivals<Prepared>,
+    pub(super) to_network: Arc<Arrivals<Prepared>>,
     pub(super) record: Sender<Ended>,
     pub(super) metrics: Metrics,
 }
@@ -50,12 +50,15 @@ impl Lane {
         self.metrics.fetched(std::time::Duration::from_secs_f32(fetched.fetch_ms / 1000.0));
         let fetched = self.look_up(fetched).await?;
         let start = Instant::now();
-        let mut prepared = self.prepare.run(fetched, &self.model, &self.metrics).await?;
-        prepared.work.trace.stage("prepare", start, Instant::now());
-        // No longer on its way but there: the network must not wait for it.
-        prepared.work.coming = None;
-        let unsent = |prepared: Box<Prepared>| Ended::new(prepared.work, Ending::Release);
-        self.to_network.send(prepared).map_err(unsent)
+        let to_network = Arc::clone(&self.to_network);
+        let hand_over = move |mut prepared: Prepared| {
+            prepared.work.trace.stage("prepare", start, Instant::now());
+            // No longer on its way but there: the network must not wait for it.
+            prepared.work.coming = None;
+            let unsent = |prepared: Box<Prepared>| Ended::new(prepared.work, Ending::Release);
+            to_network.send(prepared).map_err(unsent)
+        };
+        self.prepare.run(fetched, &self.model, &self.metrics, hand_over).await
     }
 
     async fn look_up(&self, fetched: Fetched) -> Result<Fetched, Box<Ended>> {

@@ -170,7 +170,7 @@ impl Lanes {
             fetch: self.shared.fetch.clone(),
             cache,
             prepare: self.shared.prepare.clone(),
-            to_network,
+            to_network: Arc::new(to_network),
             record: self.shared.record.clone(),
             metrics: metrics.clone(),
         };

@@ -1,6 +1,7 @@
 //! The stage that decodes and preprocesses, as many images at once as there
 //! are processors, whatever the number of models.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -38,12 +39,15 @@ pub(super) struct Prepared {
 type Tensor = (Vec<f32>, ImageInfo, StageTimings);
 
 impl Prepare {
+    /// Makes an item's tensor and hands it over, on the thread that made it: the
+    /// network need not wait until another has been woken.
     pub(super) async fn run(
         &self,
         fetched: Fetched,
         model: &LoadedModel,
         metrics: &Metrics,
-    ) -> Result<Prepared, Box<Ended>> {
+        hand_over: impl FnOnce(Prepared) -> Result<(), Box<Ended>> + Send + 'static,
+    ) -> Result<(), Box<Ended>> {
         let Fetched { work, bytes, fetch_ms } = fetched;
         let processor = Arc::clone(&self.processors).acquire_owned().await;
         let work = work.still_wanted()?;
@@ -52,24 +56,27 @@ impl Prepare {
         }
         let (model, metrics) = (model.clone(), metrics.clone());
         let decoder = Arc::clone(&self.decoder);
-        let tensor = tokio::task::spawn_blocking(move || {
-            let tensor = tensor(&bytes, &model, &decoder, &metrics);
+        let handed_over = tokio::task::spawn_blocking(move || {
+            // An item must not be lost with a thread that panics.
+            let made =
+                catch_unwind(AssertUnwindSafe(|| tensor(&bytes, &model, &decoder, &metrics)));
             drop(processor);
-            tensor
+            match made {
+                Ok(Ok((tensor, image, timings))) => {
+                    let timings = StageTimings { fetch_ms, ..timings };
+                    hand_over(Prepared { work, tensor, image, timings, since: Instant::now() })
+                }
+                Ok(Err(Refusal::Image(error))) => Err(Ended::failed(work, error)),
+                // Not begun: another worker may have decoders.
+                Ok(Err(Refusal::Unavailable(_))) => Err(Ended::new(work, Ending::Release)),
+                Err(_) => {
+                    tracing::error!("preprocessing ended badly");
+                    Err(Ended::internal(work, "preprocessing failed"))
+                }
+            }
         });
-        match tensor.await {
-            Ok(Ok((tensor, image, timings))) => {
-                let timings = StageTimings { fetch_ms, ..timings };
-                Ok(Prepared { work, tensor, image, timings, since: Instant::now() })
-            }
-            Ok(Err(Refusal::Image(error))) => Err(Ended::failed(work, error)),
-            // Not begun: another worker may have decoders.
-            Ok(Err(Refusal::Unavailable(_))) => Err(Ended::new(work, Ending::Release)),
-            Err(error) => {
-                tracing::error!(%error, "preprocessing ended badly");
-                Err(Ended::internal(work, "preprocessing failed"))
-            }
-        }
+        // One that never began was dropped, with a runtime that ends: its lease runs out.
+        handed_over.await.unwrap_or(Ok(()))
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aisle_shared::blob::BlobStore;
-use aisle_shared::domain::{ErrorCode, ItemError, ItemOutcome, ItemRef, ItemSource, JobStatus};
+use aisle_shared::domain::{ErrorCode, ItemError, ItemOutcome, ItemRef, JobStatus};
 use aisle_shared::store::{Lease, Recorded, Retried, Store, StoreError};
 use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
@@ -272,9 +272,8 @@ fn ended(work: &mut Work, outcome: &ItemOutcome, job_ended: Option<JobStatus>) {
 }
 
 fn blob_of(work: &Work, blobs: &mut Vec<ItemRef>) {
-    match work.source {
-        ItemSource::Upload => blobs.push(work.item()),
-        ItemSource::Url(_) => {}
+    if work.leaves_bytes {
+        blobs.push(work.item());
     }
 }
 

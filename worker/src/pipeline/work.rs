@@ -7,6 +7,7 @@ use aisle_shared::domain::{
     ItemOutcome, ItemRef, ItemSource, JobOptions, ModelName, TenantId, Timestamp,
 };
 use aisle_shared::telemetry::Span;
+use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::cache::Flight;
@@ -22,6 +23,12 @@ pub(super) struct Work {
     pub(super) tenant: TenantId,
     pub(super) model: ModelName,
     pub(super) source: ItemSource,
+    /// Its bytes, where they came with it and the stage that takes them has not
+    /// begun.
+    pub(super) content: Option<Bytes>,
+    /// Whether its bytes are to be removed when it has ended, because the step
+    /// that ends it does not.
+    pub(super) leaves_bytes: bool,
     pub(super) options: JobOptions,
     pub(super) attempt: u32,
     /// When its job was submitted.

@@ -90,7 +90,13 @@ async fn an_item_that_took_a_worker_down_is_done_alone() {
     let Some(shop) = Shop::open(Clock::Manual(clock.clone())) else { return };
     let id = shop.submit(photographs(&shop, 10)).await;
     let lease = Duration::from_secs(10);
-    let dead = ClaimRequest { worker: WorkerId::generate(), model: model(), max: 2, lease };
+    let dead = ClaimRequest {
+        worker: WorkerId::generate(),
+        model: model(),
+        max: 2,
+        lease,
+        with_content: false,
+    };
     assert_eq!(shop.store.claim(&dead).await.unwrap().len(), 2);
     clock.advance(lease * 2);
     assert_eq!(shop.store.reap(10).await.unwrap().requeued.len(), 2);

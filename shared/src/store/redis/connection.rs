@@ -1,9 +1,12 @@
-//! The pool of connections to one Redis server, or to a Redis Cluster.
+//! The connections to one Redis server, or to a Redis Cluster.
 //!
 //! Each connection has a task of its own that reads and writes. It must not
 //! end before the last who may use the connection: a thread of the HTTP server
 //! that stops takes the tasks begun on it along, while requests on other
-//! threads go on. So all are begun on the runtime that opened the store.
+//! threads go on. So those that anyone may use are begun on the runtime that
+//! opened the store. A thread with a runtime of its own has a few of its own
+//! beside them, which nobody else uses: a call over one of these wakes no other
+//! thread, there and back.
 //!
 //! A connection to a cluster is one to each of its nodes, and knows which of
 //! them has which slot. It follows the slots that move, and nodes that take
@@ -11,26 +14,35 @@
 //! so its successor asks anew who is there.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use deadpool::managed::{self, Metrics, Pool, RecycleError, RecycleResult};
+use deadpool::managed::{
+    self, BuildError, Metrics, Object, Pool, PoolError, RecycleError, RecycleResult, TimeoutType,
+    Timeouts,
+};
 use deadpool_redis::Runtime;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo};
+use redis::io::tcp::TcpSettings;
 use redis::{
     AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisError, RedisFuture, Value,
     cmd, from_redis_value,
 };
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Id, RuntimeFlavor};
 
 use super::super::StoreError;
 use super::address::Address;
 
-/// Connections that one process opens at most.
+/// Connections that all may use, at most.
 const POOL_SIZE: usize = 32;
+
+/// Connections that a thread with a runtime of its own has at most. Where they
+/// do not suffice, it uses those that all may use.
+const POOL_SIZE_OF_A_THREAD: usize = 4;
 
 /// How long opening a connection may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
@@ -158,21 +170,76 @@ impl managed::Manager for Manager {
     }
 }
 
-/// A pool for the server, or the cluster. Opens nothing yet; what it opens
-/// later lives on the runtime that this is called on.
-pub(super) fn pool(address: &Address) -> Result<Pool<Manager>, StoreError> {
-    let kind = match address {
-        Address::One(client) => Kind::One(one(client).map_err(|error| of_no_use(&error))?),
-        Address::Cluster { nodes, .. } => {
-            Kind::Cluster(cluster(nodes).map_err(|error| of_no_use(&error))?)
+/// The connections to a server, or a cluster.
+pub(super) struct Pools {
+    kind: Arc<Kind>,
+    /// Those that all may use.
+    common: Pool<Manager>,
+    /// The runtime on which they live.
+    home: Id,
+    /// Those of threads with a runtime of their own, by that.
+    own: Mutex<HashMap<Id, Pool<Manager>>>,
+}
+
+impl Pools {
+    /// Opens nothing yet. What all may use lives on the runtime that this is
+    /// called on.
+    ///
+    /// # Errors
+    /// [`StoreError::Config`] when the address is of no use.
+    pub(super) fn new(address: &Address) -> Result<Self, StoreError> {
+        let kind = match address {
+            Address::One(client) => Kind::One(one(client).map_err(|error| of_no_use(&error))?),
+            Address::Cluster { nodes, .. } => {
+                Kind::Cluster(cluster(nodes).map_err(|error| of_no_use(&error))?)
+            }
+        };
+        let kind = Arc::new(kind);
+        let runtime =
+            Handle::try_current().map_err(|error| StoreError::Config(error.to_string()))?;
+        let home = runtime.id();
+        let common = pool(&kind, runtime, POOL_SIZE)
+            .map_err(|error| StoreError::Config(error.to_string()))?;
+        Ok(Self { kind, common, home, own: Mutex::default() })
+    }
+
+    /// A connection that nobody else uses until it is dropped.
+    ///
+    /// # Errors
+    /// When none can be opened.
+    pub(super) async fn get(&self) -> Result<Object<Manager>, PoolError<RedisError>> {
+        if let Some(own) = self.own() {
+            match own.timeout_get(&AT_ONCE).await {
+                Err(PoolError::Timeout(TimeoutType::Wait)) => {}
+                got => return got,
+            }
         }
-    };
-    let runtime = Handle::try_current().map_err(|error| StoreError::Config(error.to_string()))?;
-    Pool::builder(Manager { kind: Arc::new(kind), runtime })
-        .max_size(POOL_SIZE)
-        .runtime(Runtime::Tokio1)
-        .build()
-        .map_err(|error| StoreError::Config(error.to_string()))
+        self.common.get().await
+    }
+
+    /// The connections of this thread, if it has a runtime of its own.
+    fn own(&self) -> Option<Pool<Manager>> {
+        let runtime = Handle::try_current().ok()?;
+        if runtime.id() == self.home || runtime.runtime_flavor() != RuntimeFlavor::CurrentThread {
+            return None;
+        }
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        match own.entry(runtime.id()) {
+            Entry::Occupied(pool) => Some(pool.get().clone()),
+            Entry::Vacant(place) => {
+                let pool = pool(&self.kind, runtime, POOL_SIZE_OF_A_THREAD).ok()?;
+                Some(place.insert(pool).clone())
+            }
+        }
+    }
+}
+
+/// Not to be waited for while others have all.
+const AT_ONCE: Timeouts = Timeouts { wait: Some(Duration::ZERO), create: None, recycle: None };
+
+fn pool(kind: &Arc<Kind>, runtime: Handle, size: usize) -> Result<Pool<Manager>, BuildError> {
+    let manager = Manager { kind: Arc::clone(kind), runtime };
+    Pool::builder(manager).max_size(size).runtime(Runtime::Tokio1).build()
 }
 
 fn one(client: &Client) -> Result<deadpool_redis::Manager, RedisError> {
@@ -181,17 +248,25 @@ fn one(client: &Client) -> Result<deadpool_redis::Manager, RedisError> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT_WITHIN))
         .set_response_timeout(None);
-    deadpool_redis::Manager::new_with_config(client.get_connection_info().clone(), config)
+    let address = client.get_connection_info().clone().set_tcp_settings(at_once());
+    deadpool_redis::Manager::new_with_config(address, config)
 }
 
 fn cluster(nodes: &[String]) -> Result<ClusterClient, RedisError> {
     let (shortest, longest) = PAUSES;
     ClusterClientBuilder::new(nodes.iter().map(String::as_str))
+        .tcp_settings(at_once())
         .connection_timeout(CONNECT_WITHIN)
         .response_timeout(NODE_ANSWERS_WITHIN)
         .min_retry_wait(shortest)
         .max_retry_wait(longest)
         .build()
+}
+
+/// What is written is sent, and does not wait until what was sent before has been
+/// acknowledged (Nagle's algorithm): the end of a large upload would.
+fn at_once() -> TcpSettings {
+    TcpSettings::default().set_nodelay(true)
 }
 
 /// The error of a wrong URL does not repeat it.

@@ -1,23 +1,28 @@
 //! The verbs of workers: claim items, hold them, end them.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::future::join_all;
+use redis::cmd;
 
 use super::super::{
-    ClaimRequest, Claimed, Extended, LONGEST_LEASE, Lease, LeaseToken, MAX_OUTCOME_BYTES, Recorded,
-    Retried, StoreError,
+    ClaimRequest, Claimed, Extended, LONGEST_LEASE, Lease, LeaseToken, MAX_CLAIMED_PER_CALL,
+    MAX_CONTENT_BYTES, MAX_OUTCOME_BYTES, Recorded, Retried, StoreError,
 };
 use super::intake::unknown_word;
 use super::keys::Shard;
-use super::records::{canceled, counter, read, read_ending, read_json, read_source, write_json};
+use super::records::{
+    canceled, counter, read, read_ending, read_json, read_source, upload_bytes, write_json,
+};
 use super::server::{Server, millis};
 use super::tickets::Tickets;
 use crate::domain::{ItemError, ItemOutcome, Timestamp};
 
 /// Items that one script call moves at most, so that no call holds up the
 /// others for long.
-const ITEMS_PER_CALL: usize = 256;
+const ITEMS_PER_CALL: usize = MAX_CLAIMED_PER_CALL;
 
 /// Bytes of outcomes after which a script call takes no more.
 const BYTES_PER_CALL: usize = 8 * MAX_OUTCOME_BYTES;
@@ -33,14 +38,20 @@ pub(super) async fn claim(
     tickets: &Tickets,
     request: &ClaimRequest,
 ) -> Result<Vec<Claimed>, StoreError> {
-    let mut claimed = Vec::new();
+    let mut claimed: Vec<Claimed> = Vec::new();
     let mut failure = None;
     for shard in server.round() {
         let wanted = request.max.min(ITEMS_PER_CALL) - claimed.len();
-        if wanted == 0 || claimed.last().is_some_and(|item: &Claimed| item.solo) {
+        if wanted == 0 || claimed.last().is_some_and(|item| item.solo) {
             break;
         }
-        match claim_from(server, tickets, shard, request, wanted, claimed.is_empty()).await {
+        let brought: usize = claimed.iter().flat_map(|item| &item.content).map(Bytes::len).sum();
+        let room = Room {
+            items: wanted,
+            bytes: request.with_content.then_some(MAX_CONTENT_BYTES.saturating_sub(brought)),
+            alone: claimed.is_empty(),
+        };
+        match claim_from(server, tickets, shard, request, room).await {
             Ok(mut here) => claimed.append(&mut here),
             // The others go on; those that were claimed are not kept waiting.
             Err(error) if claimed.is_empty() => failure = Some(error),
@@ -53,14 +64,22 @@ pub(super) async fn claim(
     }
 }
 
-/// Items of one shard. One that is to be alone comes only if that is asked for.
+/// What one shard may add to a claim.
+struct Room {
+    items: usize,
+    /// Of uploads; none where they are not asked for.
+    bytes: Option<usize>,
+    /// Whether an item may come that is to be alone.
+    alone: bool,
+}
+
+/// Items of one shard.
 async fn claim_from(
     server: &Server,
     tickets: &Tickets,
     shard: Shard,
     request: &ClaimRequest,
-    wanted: usize,
-    alone: bool,
+    room: Room,
 ) -> Result<Vec<Claimed>, StoreError> {
     let lease = request.lease.min(LONGEST_LEASE);
     let ticket = tickets.draw(shard, lease);
@@ -69,8 +88,8 @@ async fn claim_from(
         .arg(request.model.as_str())
         .arg(millis(lease))
         .arg(canceled()?)
-        .arg(u8::from(alone))
-        .arg(wanted)
+        .arg(u8::from(room.alone))
+        .arg(room.items)
         .arg(ticket.text());
     let lost = ticket.lost_before();
     for ticket in &lost {
@@ -78,7 +97,48 @@ async fn claim_from(
     }
     let rows: Vec<ClaimedRow> = server.run_ending(&step).await?;
     ticket.answered(&lost);
-    rows.into_iter().map(read_claimed).collect()
+    let mut contents = contents(server, shard, &rows, room.bytes).await;
+    let claimed = rows.into_iter().map(|row| {
+        let content = contents.remove(&row.0);
+        Ok(Claimed { content, ..read_claimed(row)? })
+    });
+    claimed.collect()
+}
+
+/// The bytes of the uploads among the rows, by item, as many as there is room
+/// for. They are asked for together, and not by the script: it would copy each of
+/// them several times. A worker fetches itself what does not come.
+async fn contents(
+    server: &Server,
+    shard: Shard,
+    rows: &[ClaimedRow],
+    room: Option<usize>,
+) -> HashMap<String, Bytes> {
+    let Some(mut room) = room else { return HashMap::new() };
+    let mut items = Vec::new();
+    let mut get = cmd("MGET");
+    for (item, _, _, _, _, source, ..) in rows {
+        let (Some(bytes), Ok(place)) = (upload_bytes(source), item.parse()) else { continue };
+        if bytes <= room {
+            room -= bytes;
+            get.arg(shard.blob(place));
+            items.push(item.clone());
+        }
+    }
+    if items.is_empty() {
+        return HashMap::new();
+    }
+    match server.command::<Vec<Option<Bytes>>>(&get).await {
+        Ok(contents) => items
+            .into_iter()
+            .zip(contents)
+            .filter_map(|(item, bytes)| Some((item, bytes?)))
+            .collect(),
+        Err(error) => {
+            tracing::debug!(%error, "uploads do not come with their items");
+            HashMap::new()
+        }
+    }
 }
 
 fn read_claimed(row: ClaimedRow) -> Result<Claimed, StoreError> {
@@ -87,6 +147,7 @@ fn read_claimed(row: ClaimedRow) -> Result<Claimed, StoreError> {
         lease: Lease { item: read("an item", &item)?, token: LeaseToken(token) },
         tenant: read("tenant", &tenant)?,
         source: read_source(&source)?,
+        content: None,
         options: read_json(&options)?,
         attempt,
         max_attempts,

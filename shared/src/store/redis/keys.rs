@@ -37,6 +37,16 @@ impl Shard {
         format!("{{aisle:{}}}:wants:", self.0)
     }
 
+    /// A job's key.
+    pub(super) fn job(self, id: &JobId) -> String {
+        format!("{{aisle:{}}}:job:{id}", self.0)
+    }
+
+    /// The key of a job's outcomes.
+    pub(super) fn results(self, id: &JobId) -> String {
+        format!("{{aisle:{}}}:res:{id}", self.0)
+    }
+
     /// An uploaded image's key.
     pub(crate) fn blob(self, item: ItemRef) -> String {
         format!("{{aisle:{}}}:b:{item}", self.0)
@@ -46,8 +56,10 @@ impl Shard {
 /// What scripts tell of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Topic {
-    /// `changed <job>` and `ended <job>`, for those who wait for jobs.
+    /// `ended <job>`, for those who wait for jobs.
     Jobs,
+    /// `changed <job>`, for those who follow jobs on their way there.
+    Changes,
     /// `<model>`, for workers.
     Work,
     /// For senders of webhooks.
@@ -56,7 +68,7 @@ pub(crate) enum Topic {
 
 impl Topic {
     /// Each of them.
-    const ALL: [Self; 3] = [Self::Jobs, Self::Work, Self::Deliveries];
+    const ALL: [Self; 4] = [Self::Jobs, Self::Changes, Self::Work, Self::Deliveries];
 
     /// Of what a channel tells.
     pub(crate) fn of_channel(name: &str) -> Option<Self> {
@@ -68,6 +80,7 @@ impl Topic {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Jobs => "jobs",
+            Self::Changes => "changes",
             Self::Work => "work",
             Self::Deliveries => "deliveries",
         }

@@ -36,6 +36,11 @@ pub(super) fn read_source(text: &str) -> Result<ItemSource, StoreError> {
         .ok_or_else(|| StoreError::Corrupt(format!("an item's source: {text:?}")))
 }
 
+/// The bytes of an upload, by its source's text. Earlier releases wrote none.
+pub(super) fn upload_bytes(text: &str) -> Option<usize> {
+    text.strip_prefix(UPLOAD)?.strip_prefix(':')?.parse().ok()
+}
+
 /// Anything as JSON.
 pub(super) fn write_json(value: &impl serde::Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Corrupt(error.to_string()))

@@ -13,10 +13,21 @@ const GATE: &str = include_str!("scripts/parts/gate.lua");
 const INTAKE: &str = include_str!("scripts/parts/intake.lua");
 const LANES: &str = include_str!("scripts/parts/lanes.lua");
 const DELIVERY_LANES: &str = include_str!("scripts/parts/delivery_lanes.lua");
+const DELIVER: &str = include_str!("scripts/parts/deliver.lua");
 const OUTBOX: &str = include_str!("scripts/parts/outbox.lua");
+
+/// What writes deliveries, made when it is called for: a script makes all its
+/// functions anew each time it is run, and most jobs end without a webhook.
+const DELIVERER: &str = concat!(
+    "local function deliverer()\n",
+    include_str!("scripts/parts/delivery_lanes.lua"),
+    include_str!("scripts/parts/deliver.lua"),
+    "return deliver\nend\n",
+);
 const GIVING_UP: &str = include_str!("scripts/parts/giving_up.lua");
 const ENDING: &str = include_str!("scripts/parts/ending.lua");
 const HANDING_BACK: &str = include_str!("scripts/parts/handing_back.lua");
+const RESULTS: &str = include_str!("scripts/parts/results.lua");
 const REMOVAL: &str = include_str!("scripts/parts/removal.lua");
 const API_KEYS: &str = include_str!("scripts/parts/api_keys.lua");
 
@@ -46,17 +57,17 @@ scripts! {
     open: "open.lua" GATE INTAKE;
     append: "append.lua" GATE INTAKE;
     seal: "seal.lua" LANES;
-    claim: "claim.lua" LANES DELIVERY_LANES OUTBOX ENDING HANDING_BACK;
+    claim: "claim.lua" LANES DELIVERER OUTBOX ENDING HANDING_BACK;
     extend: "extend.lua";
-    complete: "complete.lua" DELIVERY_LANES OUTBOX ENDING;
-    retry: "retry.lua" DELIVERY_LANES OUTBOX ENDING;
-    release: "release.lua" LANES DELIVERY_LANES OUTBOX ENDING HANDING_BACK;
-    reap: "reap.lua" DELIVERY_LANES OUTBOX ENDING;
+    complete: "complete.lua" DELIVERER OUTBOX ENDING;
+    retry: "retry.lua" DELIVERER OUTBOX ENDING;
+    release: "release.lua" LANES DELIVERER OUTBOX ENDING HANDING_BACK;
+    reap: "reap.lua" DELIVERER OUTBOX ENDING;
     sweep: "sweep.lua" REMOVAL;
-    find: "find.lua";
-    results: "results.lua";
+    find: "find.lua" RESULTS;
+    results: "results.lua" RESULTS;
     list: "list.lua";
-    cancel: "cancel.lua" DELIVERY_LANES OUTBOX ENDING;
+    cancel: "cancel.lua" DELIVERER OUTBOX ENDING;
     delete: "delete.lua" REMOVAL;
     announce: "announce.lua";
     retire: "retire.lua";
@@ -70,10 +81,10 @@ scripts! {
     seek: "seek.lua";
     info: "info.lua";
     loads: "loads.lua" GATE;
-    expect_news: "expect_news.lua" DELIVERY_LANES OUTBOX;
-    leaving: "leaving.lua" DELIVERY_LANES OUTBOX;
-    arrive: "arrive.lua" DELIVERY_LANES OUTBOX;
-    left: "left.lua" DELIVERY_LANES OUTBOX;
+    expect_news: "expect_news.lua" OUTBOX;
+    leaving: "leaving.lua" OUTBOX;
+    arrive: "arrive.lua" DELIVERY_LANES DELIVER;
+    left: "left.lua" OUTBOX;
     put_key: "put_key.lua" API_KEYS;
     find_key: "find_key.lua" API_KEYS;
     list_keys: "list_keys.lua" API_KEYS;

@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use deadpool::managed::{Object, Pool, PoolError};
-use redis::{Client, Cmd, ErrorKind, FromRedisValue, RedisError};
+use deadpool::managed::{Object, PoolError};
+use redis::{Client, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, Value};
 use tokio::time::{Instant, error::Elapsed, timeout_at};
 
 use super::super::ended::JobEnd;
 use super::super::{Resource, StoreError};
 use super::address::Address;
-use super::connection::{self, Manager};
+use super::connection::{Manager, Pools};
 use super::keys::{Shard, Shards};
 use super::records::read_status;
 use super::scripts::{Script, Scripts, Step};
@@ -31,7 +31,7 @@ type EndingRow = (String, String, u64, u64);
 /// A Redis server, or cluster, with the store's scripts.
 pub(crate) struct Server {
     address: Address,
-    pool: Pool<Manager>,
+    pools: Pools,
     scripts: Scripts,
     shards: Shards,
     /// Counts the visits to all shards, so that each begins with another.
@@ -49,13 +49,13 @@ impl Server {
     /// A server or cluster by its URL. Nothing is sent yet.
     pub(super) fn new(url: &str, shards: Shards, clock: Clock) -> Result<Self, StoreError> {
         let address = Address::parse(url)?;
-        let pool = connection::pool(&address)?;
+        let pools = Pools::new(&address)?;
         // Processes that start together do not go round together.
         let turn = AtomicUsize::new(usize::from(rand::random::<u16>()));
-        Ok(Self { address, pool, scripts: Scripts::new(), shards, turn, clock })
+        Ok(Self { address, pools, scripts: Scripts::new(), shards, turn, clock })
     }
 
-    /// For connections that the pool cannot lend, because they wait.
+    /// For connections that the pools cannot lend, because they wait.
     pub(super) fn clients(&self) -> Vec<Client> {
         self.address.clients()
     }
@@ -127,6 +127,27 @@ impl Server {
         Ok(answer)
     }
 
+    /// Runs plain commands of one shard, in one round trip. Should the server say
+    /// no to any of them, because it is of a cluster and another has the slot by
+    /// now, they are given one after the other.
+    pub(super) async fn pipeline(&self, commands: &Pipeline) -> Result<Vec<Value>, StoreError> {
+        let deadline = Instant::now() + ANSWER_WITHIN;
+        let mut connection = self.connection(deadline).await?;
+        let answers = timeout_at(deadline, async {
+            match commands.query_async(&mut *connection).await {
+                Err(error) if matches!(error.kind(), ErrorKind::Server(_)) => {}
+                answers => return answers,
+            }
+            let mut answers = Vec::with_capacity(commands.len());
+            for command in commands.cmd_iter() {
+                answers.push(command.query_async(&mut *connection).await?);
+            }
+            Ok(answers)
+        });
+        let answers = answers.await;
+        hand_back(connection, answers)
+    }
+
     /// Runs a plain command.
     pub(super) async fn command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
         self.command_within(command, ANSWER_WITHIN).await
@@ -156,7 +177,7 @@ impl Server {
     }
 
     async fn connection(&self, deadline: Instant) -> Result<Object<Manager>, StoreError> {
-        match timeout_at(deadline, self.pool.get()).await {
+        match timeout_at(deadline, self.pools.get()).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(PoolError::Backend(error))) => Err(store_error(&error)),
             Ok(Err(error)) => Err(StoreError::unavailable(error)),

@@ -155,6 +155,16 @@ impl Store for RedisStore {
         callers::find(&self.server, tenant, id).await
     }
 
+    async fn find_ended(
+        &self,
+        tenant: &TenantId,
+        id: &JobId,
+        first: u32,
+        limit: u32,
+    ) -> Result<(Found, Vec<ItemResult>), StoreError> {
+        callers::find_ended(&self.server, tenant, id, (first, limit)).await
+    }
+
     async fn results(
         &self,
         tenant: &TenantId,
@@ -185,7 +195,13 @@ impl Store for RedisStore {
 
     fn watch(&self, id: &JobId) -> JobWatch {
         self.subscription.want(Topic::Jobs);
+        self.subscription.want(Topic::Changes);
         self.wakers.watch(id)
+    }
+
+    fn watch_end(&self, id: &JobId) -> JobWatch {
+        self.subscription.want(Topic::Jobs);
+        self.wakers.watch_end(id)
     }
 
     async fn announce(&self, worker: &WorkerCard, ttl: Duration) -> Result<(), StoreError> {

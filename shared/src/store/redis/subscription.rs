@@ -134,7 +134,7 @@ impl Listener {
 
     fn wake_all(&self, topic: Topic) {
         match topic {
-            Topic::Jobs => self.wakers.any_job_changed(),
+            Topic::Jobs | Topic::Changes => self.wakers.any_job_changed(),
             Topic::Work => self.wakers.any_work_arrived(),
             Topic::Deliveries => self.wakers.deliveries_arrived(),
         }
@@ -143,7 +143,7 @@ impl Listener {
     /// What is not understood is ignored.
     fn wake(&self, channel: &str, message: &str) {
         match Topic::of_channel(channel) {
-            Some(Topic::Jobs) => {
+            Some(Topic::Jobs | Topic::Changes) => {
                 let Some((how, id)) = message.split_once(' ') else { return };
                 match (how, id.parse::<JobId>()) {
                     ("ended", Ok(id)) => self.wakers.job_ended(&id),

@@ -39,8 +39,8 @@ pub(super) fn cancel(
     }
 }
 
-/// Ends every item of a job that is not running as canceled; returns their
-/// places.
+/// Ends every item of a job that is not running as canceled, and its bytes with
+/// it; returns their places.
 fn end_waiting(step: &mut Step<'_>, job: JobId) -> Result<Vec<u32>, StoreError> {
     let canceled = Ending::new(&ItemOutcome::Canceled)?;
     step.db
@@ -49,6 +49,12 @@ fn end_waiting(step: &mut Step<'_>, job: JobId) -> Result<Vec<u32>, StoreError> 
              SELECT job, idx, ?2 FROM items WHERE job = ?1 AND state <> 'running' ORDER BY idx",
         )?
         .execute(params![job, canceled.json])?;
+    step.db
+        .prepare_cached(
+            "DELETE FROM uploads WHERE job = ?1
+             AND item IN (SELECT idx FROM items WHERE job = ?1 AND state <> 'running')",
+        )?
+        .execute([job])?;
     let mut remove = step
         .db
         .prepare_cached("DELETE FROM items WHERE job = ?1 AND state <> 'running' RETURNING idx")?;

@@ -3,17 +3,22 @@
 //!
 //! A claim that finds nothing writes nothing, so idle workers cost no disk.
 
+use bytes::Bytes;
 use rusqlite::{OptionalExtension, params};
 
 use super::admission::switches;
 use super::ending::end_canceled;
 use super::lane::{Lane, model_of};
 use super::step::Step;
+use super::uploads;
 use super::values::Json;
 use crate::domain::{
     ItemRef, ItemSource, JobOptions, ModelName, Priority, TenantId, Timestamp, TraceParent,
 };
-use crate::store::{ClaimRequest, Claimed, LONGEST_LEASE, Lease, LeaseToken, StoreError};
+use crate::store::{
+    ClaimRequest, Claimed, LONGEST_LEASE, Lease, LeaseToken, MAX_CLAIMED_PER_CALL,
+    MAX_CONTENT_BYTES, StoreError,
+};
 
 /// Delayed items that one claim brings back at most.
 const PROMOTED_PER_CLAIM: i64 = 100;
@@ -26,33 +31,42 @@ pub(super) fn claim(
     step: &mut Step<'_>,
     request: &ClaimRequest,
 ) -> Result<Vec<Claimed>, StoreError> {
-    let mut claimed = Vec::new();
+    let room = if request.with_content { MAX_CONTENT_BYTES } else { 0 };
+    let mut claimed = Handed { items: Vec::new(), room };
     if switches(step.db)?.paused {
-        return Ok(claimed);
+        return Ok(claimed.items);
     }
     promote_due(step)?;
     if request.max == 0 {
-        return Ok(claimed);
+        return Ok(claimed.items);
     }
     let lanes = lanes_of(step, &request.model)?;
     for lane in &lanes {
         take_from(step, *lane, Sort::Solo, 1, request, &mut claimed)?;
-        if !claimed.is_empty() {
-            return Ok(claimed);
+        if !claimed.items.is_empty() {
+            return Ok(claimed.items);
         }
     }
+    let max = request.max.min(MAX_CLAIMED_PER_CALL);
     let turn = turns_taken(step, &request.model)? + 1;
     let order: Vec<Lane> =
         if turn.is_multiple_of(REVERSED_EVERY) { lanes.into_iter().rev().collect() } else { lanes };
     for lane in order {
-        take_from(step, lane, Sort::Plain, request.max, request, &mut claimed)?;
+        take_from(step, lane, Sort::Plain, max, request, &mut claimed)?;
     }
-    if !claimed.is_empty() {
+    if !claimed.items.is_empty() {
         step.db
             .prepare_cached("INSERT OR REPLACE INTO turns (model, claims) VALUES (?1, ?2)")?
             .execute(params![request.model, turn])?;
     }
-    Ok(claimed)
+    Ok(claimed.items)
+}
+
+/// What a claim has handed out so far.
+struct Handed {
+    items: Vec<Claimed>,
+    /// Bytes of uploads that may still come along.
+    room: usize,
 }
 
 /// Whether an item may share its claim with others.
@@ -104,19 +118,19 @@ fn turns_taken(step: &Step<'_>, model: &ModelName) -> Result<u64, StoreError> {
     Ok(select.query_row([model], |row| row.get(0)).optional()?.unwrap_or(0))
 }
 
-/// Claims from one lane, lowest finish tag first, until `claimed` has `max`.
+/// Claims from one lane, lowest finish tag first, until `max` are handed out.
 fn take_from(
     step: &mut Step<'_>,
     lane: Lane,
     sort: Sort,
     max: usize,
     request: &ClaimRequest,
-    claimed: &mut Vec<Claimed>,
+    claimed: &mut Handed,
 ) -> Result<(), StoreError> {
     // Items of canceled jobs end instead of being claimed, so one look may
     // not fill the claim. Every look leaves fewer ready items.
-    while claimed.len() < max {
-        let ready = ready_items(step, lane, sort, max - claimed.len())?;
+    while claimed.items.len() < max {
+        let ready = ready_items(step, lane, sort, max - claimed.items.len())?;
         if ready.is_empty() {
             break;
         }
@@ -126,7 +140,10 @@ fn take_from(
                 continue;
             }
             lane.advance(step.db, item.finish)?;
-            claimed.push(take(step, item, sort, request)?);
+            let content =
+                if request.with_content { content_of(step, &item, claimed.room)? } else { None };
+            claimed.room = claimed.room.saturating_sub(content.as_ref().map_or(0, Bytes::len));
+            claimed.items.push(Claimed { content, ..take(step, item, sort, request)? });
         }
     }
     Ok(())
@@ -145,6 +162,7 @@ struct Ready {
     max_attempts: u32,
     created_at: Timestamp,
     trace: Option<TraceParent>,
+    bytes: u64,
 }
 
 fn ready_items(
@@ -168,6 +186,7 @@ fn ready_items(
             created_at: row.get(10)?,
             trace: row.get(11)?,
             tenant: row.get(12)?,
+            bytes: row.get(13)?,
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -177,10 +196,18 @@ fn ready_items(
 pub(super) const READY_ITEMS: &str = "
     SELECT i.job, i.idx, i.source, i.finish, i.attempts, i.epoch,
            j.status = 'queued', j.cancel_requested, j.options, j.max_attempts, j.created_at,
-           j.trace, j.tenant
+           j.trace, j.tenant, i.bytes
     FROM items i INDEXED BY items_ready CROSS JOIN jobs j ON j.id = i.job
     WHERE i.state = 'ready' AND i.lane = ?1 AND i.solo = ?2
     ORDER BY i.finish, i.job, i.idx LIMIT ?3";
+
+/// The bytes of an upload, if they are here and no more than there is room for.
+fn content_of(step: &Step<'_>, ready: &Ready, room: usize) -> Result<Option<Bytes>, StoreError> {
+    match ready.source {
+        ItemSource::Upload if ready.bytes <= room as u64 => uploads::get(step.db, ready.item),
+        ItemSource::Upload | ItemSource::Url(_) => Ok(None),
+    }
+}
 
 fn take(
     step: &mut Step<'_>,
@@ -220,6 +247,7 @@ fn take(
         lease: Lease { item, token },
         tenant: ready.tenant,
         source: ready.source,
+        content: None,
         options: ready.options,
         attempt: ready.attempts + 1,
         max_attempts: ready.max_attempts,

@@ -6,6 +6,7 @@ use rusqlite::params;
 
 use super::admission::note_drained;
 use super::step::Step;
+use super::uploads;
 use super::values::{Json, json};
 use super::webhooks::{Ended, write_deliveries};
 use crate::domain::{
@@ -46,8 +47,18 @@ impl Ending {
     }
 }
 
-/// Ends an item. Returns the job's final status if it was the last.
+/// Ends an item; its bytes go with it. Returns the job's final status if it was
+/// the last.
 pub(super) fn end_item(
+    step: &mut Step<'_>,
+    item: ItemRef,
+    ending: &Ending,
+) -> Result<Option<JobStatus>, StoreError> {
+    uploads::delete(step, item)?;
+    record(step, item, ending)
+}
+
+fn record(
     step: &mut Step<'_>,
     item: ItemRef,
     ending: &Ending,
@@ -87,7 +98,8 @@ pub(super) fn end_canceled(
     end_item(step, item, &Ending::new(&ItemOutcome::Canceled)?)
 }
 
-/// Ends an item for good although nobody could say how it would have ended.
+/// Ends an item for good although nobody could say how it would have ended. It
+/// keeps its image, for those who look into it.
 pub(super) fn end_dead(
     step: &mut Step<'_>,
     item: ItemRef,
@@ -96,7 +108,7 @@ pub(super) fn end_dead(
     step.db
         .prepare_cached("INSERT INTO dead_letters (job, idx, at, error) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![item.job, item.index, step.now.wall, json(error)?])?;
-    end_item(step, item, &Ending::new(&ItemOutcome::Failed(error.clone()))?)
+    record(step, item, &Ending::new(&ItemOutcome::Failed(error.clone()))?)
 }
 
 /// Moves the job's counts, and the job to its final status when they are

@@ -58,6 +58,28 @@ pub(super) fn find(db: &Connection, tenant: &TenantId, id: &JobId) -> Result<Fou
     Ok(if buried { Found::Expired } else { Found::Unknown })
 }
 
+/// The job of that id, and if it has ended its items with places in
+/// `first..first + limit`. Two looks: none of what an ended job has changes, but
+/// it may be gone between them, and then it is gone.
+pub(super) fn find_ended(
+    db: &Connection,
+    tenant: &TenantId,
+    id: &JobId,
+    first: u32,
+    limit: u32,
+) -> Result<(Found, Vec<ItemResult>), StoreError> {
+    let found = find(db, tenant, id)?;
+    let has_ended = matches!(&found, Found::Job(job) if job.status.is_terminal());
+    if !has_ended {
+        return Ok((found, Vec::new()));
+    }
+    match results(db, tenant, id, first, limit) {
+        Ok(items) => Ok((found, items)),
+        Err(StoreError::NotFound) => Ok((find(db, tenant, id)?, Vec::new())),
+        Err(error) => Err(error),
+    }
+}
+
 /// Ended items of a job with places in `first..first + limit`.
 pub(super) fn results(
     db: &Connection,

@@ -252,6 +252,17 @@ impl Store for SqliteStore {
         self.readers.read(move |db| lookup::find(db, &tenant, &id)).await
     }
 
+    async fn find_ended(
+        &self,
+        tenant: &TenantId,
+        id: &JobId,
+        first: u32,
+        limit: u32,
+    ) -> Result<(Found, Vec<ItemResult>), StoreError> {
+        let (tenant, id) = (tenant.clone(), *id);
+        self.readers.read(move |db| lookup::find_ended(db, &tenant, &id, first, limit)).await
+    }
+
     async fn results(
         &self,
         tenant: &TenantId,
@@ -286,6 +297,10 @@ impl Store for SqliteStore {
 
     fn watch(&self, id: &JobId) -> JobWatch {
         self.wakers.watch(id)
+    }
+
+    fn watch_end(&self, id: &JobId) -> JobWatch {
+        self.wakers.watch_end(id)
     }
 
     async fn announce(&self, worker: &WorkerCard, ttl: Duration) -> Result<(), StoreError> {

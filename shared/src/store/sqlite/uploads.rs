@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::step::Step;
 use super::store::SqliteStore;
@@ -22,6 +22,19 @@ pub(super) fn put(step: &Step<'_>, item: ItemRef, bytes: &[u8]) -> Result<(), St
     Ok(())
 }
 
+/// An item's bytes; `None` when there are none.
+pub(super) fn get(db: &Connection, item: ItemRef) -> Result<Option<Bytes>, StoreError> {
+    let mut select = db.prepare_cached("SELECT bytes FROM uploads WHERE job = ?1 AND item = ?2")?;
+    let bytes = select.query_row(params![item.job, item.index], |row| row.get::<_, Vec<u8>>(0));
+    Ok(bytes.optional()?.map(Bytes::from))
+}
+
+/// Removes an item's bytes; answers whether there were any.
+pub(super) fn delete(step: &Step<'_>, item: ItemRef) -> Result<bool, StoreError> {
+    let mut delete = step.db.prepare_cached("DELETE FROM uploads WHERE job = ?1 AND item = ?2")?;
+    Ok(delete.execute(params![item.job, item.index])? > 0)
+}
+
 impl SqliteStore {
     /// Keeps an item's bytes, replacing what it had.
     pub(crate) async fn put_upload(&self, item: ItemRef, bytes: Bytes) -> Result<(), StoreError> {
@@ -30,15 +43,7 @@ impl SqliteStore {
 
     /// An item's bytes; `None` when there are none.
     pub(crate) async fn upload(&self, item: ItemRef) -> Result<Option<Bytes>, StoreError> {
-        self.read(move |db| {
-            let mut select =
-                db.prepare_cached("SELECT bytes FROM uploads WHERE job = ?1 AND item = ?2")?;
-            let bytes = select
-                .query_row(params![item.job, item.index], |row| row.get::<_, Vec<u8>>(0))
-                .optional()?;
-            Ok(bytes.map(Bytes::from))
-        })
-        .await
+        self.read(move |db| get(db, item)).await
     }
 
     /// Removes the bytes of items; answers those that had none.
@@ -47,11 +52,9 @@ impl SqliteStore {
         items: Arc<[ItemRef]>,
     ) -> Result<Vec<ItemRef>, StoreError> {
         self.write(move |step| {
-            let mut delete =
-                step.db.prepare_cached("DELETE FROM uploads WHERE job = ?1 AND item = ?2")?;
             let mut absent = Vec::new();
             for item in items.iter() {
-                if delete.execute(params![item.job, item.index])? == 0 {
+                if !delete(step, *item)? {
                     absent.push(*item);
                 }
             }

@@ -26,6 +26,7 @@ pub(super) fn accept(
             lease: lease.clone(),
             tenant: job.new.tenant.clone(),
             source: source(lease.item.index),
+            content: None,
             options: job.new.options.clone(),
             attempt: attempts,
             max_attempts: job.new.max_attempts,

@@ -152,7 +152,13 @@ impl Driver {
     }
 
     async fn claim(&mut self, by: &str, of: &str, max: usize) -> anyhow::Result<()> {
-        let request = ClaimRequest { worker: worker(by), model: model(of), max, lease: LEASE };
+        let request = ClaimRequest {
+            worker: worker(by),
+            model: model(of),
+            max,
+            lease: LEASE,
+            with_content: true,
+        };
         let claimed = self.world.store.claim(&request).await?;
         claims::accept(&mut self.reference, &request, &claimed, self.world.clock.now())?;
         let leases: Vec<_> = claimed.into_iter().map(|held| held.lease).collect();

@@ -139,7 +139,13 @@ fn answered(fetched: Fetched, answer: &Answer, model: &LoadedModel) -> Box<Ended
     Ended::new(work, Ending::Outcome(ItemOutcome::Succeeded(Box::new(answer))))
 }
 
+/// Bytes that are hashed sooner than another thread could be woken.
+const FEW: usize = 64 * 1024;
+
 /// SHA-256 of an image's bytes, which may be many.
 async fn digest(bytes: Bytes) -> Option<[u8; 32]> {
+    if bytes.len() <= FEW {
+        return Some(Sha256::digest(&bytes).into());
+    }
     tokio::task::spawn_blocking(move || Sha256::digest(&bytes).into()).await.ok()
 }

@@ -46,6 +46,7 @@ impl Rig {
             model: model(),
             max: items,
             lease: Duration::from_secs(60),
+            with_content: false,
         };
         let held = Arc::new(Held::default());
         let pass = Gate::default().shared().await;
@@ -58,6 +59,8 @@ impl Rig {
                 tenant: claimed.tenant,
                 model: model(),
                 source: claimed.source,
+                content: None,
+                leaves_bytes: false,
                 options: claimed.options,
                 attempt: claimed.attempt,
                 created_at: claimed.created_at,

@@ -51,10 +51,11 @@ local function hand_out(item, score, solo)
   local tries = call('HMGET', try_key(item), 'epoch', 'attempts')
   local epoch, attempt = num(tries[1]) + 1, num(tries[2]) + 1
   local token = epoch..'-'..ticket..'.'..#claimed
-  call('HSET', try_key(item), 'state', 'running', 'epoch', epoch, 'attempts', attempt,
-    'token', token, 'worker', worker)
+  local try = {'state', 'running', 'epoch', epoch, 'attempts', attempt, 'token', token,
+    'worker', worker}
   -- An item that comes alone keeps the score of its first claim.
-  if not solo then call('HSET', try_key(item), 'score', score) end
+  if not solo then try[#try + 1], try[#try + 2] = 'score', score end
+  call('HSET', try_key(item), unpack(try))
   call('ZADD', LEASES, now + lease, item)
   if j[1] == 'queued' then start(job, j) end
   claimed[#claimed + 1] = {item, token, attempt, j[4], solo and 1 or 0, source, j[3], j[5],
@@ -76,18 +77,20 @@ local looked = 0
 local function claim_lane(lane)
   local score
   while #claimed < wanted and looked < wanted + 200 do
-    local popped = call('ZPOPMIN', ready_key(lane), wanted - #claimed)
-    if not popped[1] then break end
+    local room = wanted - #claimed
+    local popped = call('ZPOPMIN', ready_key(lane), room)
     for i = 1, #popped, 2 do
       score = popped[i + 1]
       looked = looked + 1
       hand_out(popped[i], score, false)
     end
+    if #popped < 2 * room then break end
   end
   if score then advance(lane, num(score)) end
 end
 
-if alone then
+if alone and call('EXISTS', solo_key(lane_of(model, 0)), solo_key(lane_of(model, 1)),
+    solo_key(lane_of(model, 2))) > 0 then
   for band = 0, 2 do claim_solo(lane_of(model, band)) end
 end
 if #claimed == 0 then

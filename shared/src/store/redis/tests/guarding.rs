@@ -115,3 +115,35 @@ async fn a_connection_outlives_the_runtime_that_first_asked_for_it() {
     tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
     store.check().await.unwrap();
 }
+
+/// Connections to a server, that of the question among them.
+fn connections(server: &PrivateServer) -> usize {
+    let listed: String = server.ask("CLIENT LIST TYPE normal");
+    listed.lines().filter(|line| line.starts_with("id=")).count()
+}
+
+#[tokio::test]
+async fn a_thread_with_a_runtime_of_its_own_has_connections_of_its_own() {
+    let server = server_or_skip!();
+    let store = store(&server).await;
+    store.check().await.unwrap();
+    let before = connections(&server);
+    let during = std::thread::scope(|scope| {
+        let calls = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(async {
+                store.check().await.unwrap();
+                connections(&server)
+            })
+        });
+        calls.join().unwrap()
+    });
+    assert_eq!(during, before + 1);
+    // Its own have gone with it, and those of the others are there.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while connections(&server) > before {
+        assert!(Instant::now() < deadline, "a connection stays");
+        tokio::task::yield_now().await;
+    }
+    store.check().await.unwrap();
+}

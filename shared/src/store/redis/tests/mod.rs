@@ -92,6 +92,12 @@ fn urls(count: usize) -> Vec<NewItem> {
 }
 
 async fn claim(store: &RedisStore, max: usize) -> Vec<Claimed> {
-    let request = ClaimRequest { worker: WorkerId::generate(), model: model(), max, lease: LEASE };
+    let request = ClaimRequest {
+        worker: WorkerId::generate(),
+        model: model(),
+        max,
+        lease: LEASE,
+        with_content: false,
+    };
     store.claim(&request).await.unwrap()
 }

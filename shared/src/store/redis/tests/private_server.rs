@@ -50,7 +50,9 @@ impl PrivateServer {
 
     fn wait(&self) {
         let deadline = Instant::now() + START_WITHIN;
-        while self.client().get_connection().is_err() {
+        // While it loads what it kept, it takes connections and answers nothing.
+        let answers = |mut connection| redis::cmd("PING").query::<String>(&mut connection);
+        while self.client().get_connection().and_then(answers).is_err() {
             assert!(Instant::now() < deadline, "the server does not answer");
             std::thread::yield_now();
         }

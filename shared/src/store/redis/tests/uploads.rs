@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::turns::Turns;
 use super::*;
 use crate::blob::{BlobStore, ORPHAN_AGE};
-use crate::domain::ItemRef;
+use crate::domain::{ItemOutcome, ItemRef};
 
 const UPLOAD: NewItem = NewItem::stored(5);
 const NOT_UTF8: Bytes = Bytes::from_static(&[0xff, 0xd8, 0x00, 0x0d, 0x0a]);
@@ -138,4 +138,19 @@ async fn an_upload_and_its_job_cost_one_round_trip() {
         store.enqueue(&job(), &items[..count]).await.unwrap();
     }
     assert_eq!(turns.taken() - before, 2);
+}
+
+#[tokio::test]
+async fn an_ended_job_and_its_results_cost_one_round_trip() {
+    let server = server_or_skip!();
+    let turns = Turns::before(server.socket());
+    let options = RedisOptions { url: turns.url(), ..options(&server, Clock::Store) };
+    let store = RedisStore::connect(options).await.unwrap();
+    let job = job();
+    store.enqueue(&job, &urls(1)).await.unwrap();
+    let held = claim(&store, 1).await;
+    store.complete(&[(held[0].lease.clone(), ItemOutcome::Canceled)]).await.unwrap();
+    let before = turns.taken();
+    let (_, items) = store.find_ended(&tenant(), &job.id, 0, 1_000).await.unwrap();
+    assert_eq!((items.len(), turns.taken() - before), (1, 1));
 }

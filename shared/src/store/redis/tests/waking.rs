@@ -88,6 +88,9 @@ async fn a_process_hears_only_of_what_it_waits_for() {
     worker.wait_for_work(&model(), TOO_LONG).await;
     until_listening(&server, "jobs", 1).await;
     until_listening(&server, "work", 1).await;
+    drop(worker.watch_end(&JobId::generate()));
+    until_listening(&server, "jobs", 2).await;
+    assert_eq!(listening(&server, "changes"), 1, "an end is no other change");
     assert_eq!(listening(&server, "deliveries"), 0);
 }
 
@@ -95,15 +98,17 @@ async fn a_process_hears_only_of_what_it_waits_for() {
 async fn who_waits_for_the_end_is_not_woken_before() {
     let server = server_or_skip!();
     let (api, worker) = (store(&server).await, store(&server).await);
+    let follower = store(&server).await;
     let job = job();
     api.enqueue(&job, &urls(1)).await.unwrap();
-    let (mut patient, mut curious) = (api.watch(&job.id), api.watch(&job.id));
-    patient.ended(TOO_LONG).await;
+    let (mut patient, mut curious) = (api.watch_end(&job.id), follower.watch(&job.id));
+    // That it is listened for now is news as well.
+    patient.changed(TOO_LONG).await;
     let held = claim(&worker, 1).await;
     curious.changed(TOO_LONG).await;
     let outcome = ItemOutcome::Canceled;
     worker.complete(&[(held[0].lease.clone(), outcome)]).await.unwrap();
-    patient.ended(TOO_LONG).await;
+    patient.changed(TOO_LONG).await;
     let Found::Job(found) = api.find(&tenant(), &job.id).await.unwrap() else { panic!("no job") };
     assert!(found.status.is_terminal());
 }

@@ -117,6 +117,7 @@ async fn claim(store: &SqliteStore) -> Vec<Claimed> {
         model: "shoes".parse().unwrap(),
         max: 100,
         lease: Duration::from_secs(60),
+        with_content: false,
     };
     insist(|| store.claim(&request)).await
 }

@@ -66,7 +66,7 @@ async fn submitted(store: &SqliteStore, count: usize) -> NewJob {
 }
 
 fn request(worker: &WorkerId, max: usize) -> ClaimRequest {
-    ClaimRequest { worker: worker.clone(), model: model(), max, lease: LEASE }
+    ClaimRequest { worker: worker.clone(), model: model(), max, lease: LEASE, with_content: false }
 }
 
 async fn claimed(store: &SqliteStore, max: usize) -> Vec<Claimed> {

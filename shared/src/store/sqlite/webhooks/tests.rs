@@ -57,6 +57,7 @@ async fn an_item_that_a_claim_finds_canceled_tells_its_jobs_end() {
         model: job.model.clone(),
         max: 1,
         lease: Duration::from_secs(10),
+        with_content: false,
     };
     assert!(store.claim(&request).await.unwrap().is_empty());
     let id = DeliveryId { job: job.id, endpoint: EndpointId::callbacks() };

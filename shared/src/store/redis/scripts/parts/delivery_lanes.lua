@@ -8,8 +8,6 @@ local CALLBACKS = 'callbacks'
 
 local function endpoint_key(tenant, id) return P..'hook:'..tenant..':'..id end
 local function endpoints_key(tenant) return P..'hooks:'..tenant end
--- What enabled endpoints want: their ids, each with its events.
-local function wants_key(tenant) return P..'wants:'..tenant end
 local function out_key(id) return P..'out:'..id end
 local function attempts_key(id) return P..'tried:'..id end
 local function told_key(job) return P..'told:'..job end

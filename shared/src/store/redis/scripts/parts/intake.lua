@@ -27,14 +27,14 @@ local function admit(total, status, bytes)
   if call('EXISTS', job_key(job)) == 1 then return 'replayed' end
   local word, live, over = refuse(tenant, total, bytes, 11)
   if word then return word, live, over end
-  call('HSET', job_key(job),
-    'tenant', ARGV[3], 'weight', ARGV[4], 'model', ARGV[5], 'band', ARGV[6],
+  local fields = {'tenant', ARGV[3], 'weight', ARGV[4], 'model', ARGV[5], 'band', ARGV[6],
     'options', ARGV[7], 'metadata', ARGV[8], 'attempts', ARGV[9], 'retention', ARGV[10],
-    'total', total, 'status', status, 'created', now)
-  if ARGV[15] ~= '' then call('HSET', job_key(job), 'callback', ARGV[15]) end
-  if ARGV[16] ~= '' then call('HSET', job_key(job), 'trace', ARGV[16]) end
+    'total', total, 'status', status, 'created', now}
+  for name, text in pairs({callback = ARGV[15], trace = ARGV[16], key = key}) do
+    if text ~= '' then fields[#fields + 1], fields[#fields + 2] = name, text end
+  end
+  call('HSET', job_key(job), unpack(fields))
   if key ~= '' then
-    call('HSET', job_key(job), 'key', key)
     call('HSET', key_key(tenant, key), 'job', job, 'fingerprint', ARGV[18],
       'till', int(now + num(ARGV[19])))
     call('PEXPIRE', key_key(tenant, key), ARGV[19])

@@ -7,7 +7,8 @@ local function lane_time(lane) return num(call('HGET', LANES, lane)) end
 -- Makes all items of a job ready, in their order.
 local function line_up(job, total, tenant, weight, model, band)
   local lane = lane_of(model, band)
-  local score = math.max(lane_time(lane), num(call('ZSCORE', tags_key(lane), tenant)))
+  local time = call('HGET', LANES, lane)
+  local score = math.max(num(time), num(call('ZSCORE', tags_key(lane), tenant)))
   local step = 1 / math.max(num(weight), 1)
   local rows = {}
   for index = 0, total - 1 do
@@ -21,7 +22,7 @@ local function line_up(job, total, tenant, weight, model, band)
   end
   if #rows > 0 then call('ZADD', ready_key(lane), unpack(rows)) end
   call('ZADD', tags_key(lane), score, tenant)
-  call('HSETNX', LANES, lane, 0)
+  if not time then call('HSET', LANES, lane, 0) end
   arrived[model] = true
 end
 

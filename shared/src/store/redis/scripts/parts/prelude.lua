@@ -27,6 +27,8 @@ local function tags_key(lane) return P..'tags:'..lane end
 local function key_key(tenant, key) return P..'key:'..tenant..':'..key end
 local function answer_key(key) return P..'answer:'..key end
 local function serving_key(model) return P..'serving:'..model end
+-- What enabled endpoints want: their ids, each with its events.
+local function wants_key(tenant) return P..'wants:'..tenant end
 
 -- While a cluster moves a slot, its keys lie on two nodes, and a script would
 -- take those on the other for missing. Two keys that never exist are refused by
@@ -98,7 +100,9 @@ local function settle()
       call('HDEL', LOADS, tenant)
     end
   end
-  for job, how in pairs(touched) do call('PUBLISH', P..'jobs', how..' '..job) end
+  for job, how in pairs(touched) do
+    call('PUBLISH', P..(how == 'ended' and 'jobs' or 'changes'), how..' '..job)
+  end
   for model in pairs(arrived) do call('PUBLISH', P..'work', model) end
   if outgoing then call('PUBLISH', P..'deliveries', '') end
 end
