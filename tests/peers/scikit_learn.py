@@ -81,27 +81,41 @@ def by_aisle(aisle: str, network: Path, photographs: Path) -> float:
     return json.loads(answer.stdout)["validation"]["top_1"]["share"]
 
 
-def timed(work) -> tuple[float, float]:
-    """Seconds, and what came out."""
-    begun = time.perf_counter()
+def of_processors() -> float:
+    """Seconds of processors that this process has had, and those it waited for."""
+    return sum(os.times()[:4])
+
+
+def timed(work) -> tuple[float, float, float]:
+    """Seconds by the clock and of processors, and what came out."""
+    begun, had = time.perf_counter(), of_processors()
     right = work()
-    return time.perf_counter() - begun, right
+    return time.perf_counter() - begun, of_processors() - had, right
+
+
+def told(seconds: float, processors: float, right: float) -> str:
+    return f"{seconds:.1f} s, of processors {processors:.1f} s, {right:.1%} right"
+
+
+def middle(ratios: list[float]) -> str:
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def main() -> None:
     aisle, network, photographs = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     rounds = int(sys.argv[4]) if len(sys.argv) > 4 else 5
-    ratios = []
+    by_clock, by_processors = [], []
     for number in range(1, rounds + 1):
         ours = timed(lambda: by_aisle(aisle, network, photographs))
         theirs = timed(lambda: by_hand(network, photographs))
-        ratios.append(ours[0] / theirs[0])
+        by_clock.append(ours[0] / theirs[0])
+        by_processors.append(ours[1] / theirs[1])
         print(
-            f"round {number}: aisle train {ours[0]:.1f} s ({ours[1]:.1%} right), by hand "
-            f"{theirs[0]:.1f} s ({theirs[1]:.1%} right), ratio {ratios[-1]:.2f}",
+            f"round {number}: aisle train {told(*ours)}; by hand {told(*theirs)}; "
+            f"ratio {by_clock[-1]:.2f}, of processors {by_processors[-1]:.2f}",
             flush=True,
         )
-    print(f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+    print(f"ratio {middle(by_clock)}, of processors {middle(by_processors)}")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ const ONLY_IN: [(&str, &[&str]); 20] = [
     ("tar", &["train"]),
     ("landlock", &["worker"]),
     ("seccompiler", &["worker"]),
-    ("pulp", &["worker"]),
+    ("pulp", &["finetune", "worker"]),
     ("rusqlite", &["shared", "tests"]),
     ("redis", &["shared", "tests"]),
     ("deadpool", &["shared", "tests"]),

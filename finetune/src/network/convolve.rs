@@ -5,6 +5,8 @@ use burn::tensor::Tensor;
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 
+use super::native::depthwise;
+
 /// A window that only mixes the channels of each place.
 const POINT: Window = Window { strides: [1; 2], pads: [(0, 0); 2], dilations: [1; 2] };
 
@@ -20,6 +22,11 @@ pub(super) fn convolve(
     let [_, _, height, width] = weight.dims();
     if group == 1 && [height, width] == [1, 1] && window == POINT {
         return mix(input, weight, bias);
+    }
+    if group > 1
+        && let Some(map) = depthwise(&input, &weight, bias.as_ref(), window)
+    {
+        return map;
     }
     let Window { strides, pads, dilations } = window;
     conv2d(input, weight, bias, ConvOptions::new_with_padding(strides, pads, dilations, group))

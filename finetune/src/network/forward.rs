@@ -9,6 +9,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::Weights;
 use super::convolve::convolve;
+use super::native;
 use super::weights::tensor;
 use crate::TuneError;
 
@@ -294,7 +295,9 @@ impl Run<'_> {
 fn clip<const D: usize>(value: Tensor<D>, low: Option<f32>, high: Option<f32>) -> Tensor<D> {
     match (low, high) {
         (Some(0.0), None) => burn::tensor::activation::relu(value),
-        (Some(low), Some(high)) => value.clamp(low, high),
+        (Some(low), Some(high)) => {
+            native::clip(&value, low, high).unwrap_or_else(|| value.clamp(low, high))
+        }
         (Some(low), None) => value.clamp_min(low),
         (None, Some(high)) => value.clamp_max(high),
         (None, None) => value,

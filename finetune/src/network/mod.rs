@@ -4,6 +4,7 @@
 
 mod convolve;
 mod forward;
+mod native;
 mod weights;
 
 pub(crate) use forward::{Mode, Upper, shape_at};
