@@ -119,6 +119,15 @@ fn networks_that_frame_otherwise_are_refused_before_any_work() {
 }
 
 #[test]
+fn one_network_given_twice_is_refused_and_does_not_wait_for_itself() {
+    let shop = Shop::with(12);
+    let tiny = shop.path("networks/tiny");
+    let output = shop.train(&[&tiny, &tiny], &[]);
+    assert!(complaint(&output).contains("it is the same network again"), "{output:?}");
+    assert!(!shop.path("models/fruit").exists());
+}
+
+#[test]
 fn what_is_judged_again_is_judged_alike() {
     let shop = Shop::with(15);
     let report = shop.trained(&[]);

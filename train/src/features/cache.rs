@@ -10,13 +10,14 @@
 //! rest of the record.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::split::{Digest, Fingerprint};
+use crate::watch::Watcher;
 
 const MAGIC: &str = "aisle features 1\n";
 const CHECK: usize = 8;
@@ -42,11 +43,24 @@ impl Cache {
     }
 
     /// The cache in a file, which is made if it is not there and begun anew if
-    /// it is another backbone's. No other process can use it meanwhile.
-    pub(super) fn open(path: &Path, version: &str, width: usize) -> io::Result<Self> {
+    /// it is another backbone's. No other process can use it meanwhile; while
+    /// another does, this waits, and says so.
+    pub(super) fn open(
+        path: &Path,
+        version: &str,
+        width: usize,
+        watcher: &dyn Watcher,
+    ) -> io::Result<Self> {
         let mut file = OpenOptions::new();
         let file = file.read(true).write(true).create(true).truncate(false).open(path)?;
-        file.lock()?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                watcher.tell(&format!("waiting for another training that uses {}", path.display()));
+                file.lock()?;
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
         let width_u32 = u32::try_from(width).map_err(io::Error::other)?;
         let head = [MAGIC.as_bytes(), version.as_bytes(), b"\n", &width_u32.to_le_bytes()].concat();
         let mut reader = BufReader::new(&file);
@@ -118,14 +132,31 @@ fn read(record: &[u8]) -> Option<(Fingerprint, Vec<f32>)> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::{Sender, channel};
+    use std::thread;
+    use std::time::Duration;
+
     use super::*;
+    use crate::watch::Nobody;
+
+    /// Hands on what it is told.
+    struct Listener(Sender<String>);
+
+    impl Watcher for Listener {
+        fn begin(&self, _: &str, _: usize) {}
+        fn advance(&self, _: usize) {}
+        fn end(&self) {}
+        fn tell(&self, line: &str) {
+            self.0.send(line.to_owned()).unwrap();
+        }
+    }
 
     fn content(number: u8) -> Fingerprint {
         Fingerprint { file: [number; 32], pixels: [number + 100; 32] }
     }
 
     fn filled(path: &Path) {
-        let mut cache = Cache::open(path, "v1", 3).unwrap();
+        let mut cache = Cache::open(path, "v1", 3, &Nobody).unwrap();
         for number in 0..3 {
             cache.put(content(number), vec![f32::from(number); 3]).unwrap();
         }
@@ -133,7 +164,7 @@ mod tests {
     }
 
     fn numbers(path: &Path, version: &str, width: usize) -> Vec<u8> {
-        let cache = Cache::open(path, version, width).unwrap();
+        let cache = Cache::open(path, version, width, &Nobody).unwrap();
         (0..3).filter(|number| cache.get(&[*number; 32]).is_some()).collect()
     }
 
@@ -142,7 +173,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("c");
         filled(&path);
-        let cache = Cache::open(&path, "v1", 3).unwrap();
+        let cache = Cache::open(&path, "v1", 3, &Nobody).unwrap();
         let expected = Known { pixels: [102; 32], features: vec![2.0; 3] };
         assert_eq!(cache.get(&[2; 32]), Some(&expected));
         assert_eq!(cache.get(&[9; 32]), None);
@@ -156,7 +187,7 @@ mod tests {
         let length = path.metadata().unwrap().len();
         File::options().write(true).open(&path).unwrap().set_len(length - 5).unwrap();
         assert_eq!(numbers(&path, "v1", 3), [0, 1]);
-        let mut cache = Cache::open(&path, "v1", 3).unwrap();
+        let mut cache = Cache::open(&path, "v1", 3, &Nobody).unwrap();
         cache.put(content(2), vec![2.0; 3]).unwrap();
         drop(cache);
         assert_eq!(numbers(&path, "v1", 3), [0, 1, 2]);
@@ -172,6 +203,30 @@ mod tests {
         bytes[last] ^= 1;
         std::fs::write(&path, bytes).unwrap();
         assert_eq!(numbers(&path, "v1", 3), [0, 1]);
+    }
+
+    #[test]
+    fn whoever_waits_for_a_cache_says_so_and_then_has_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c");
+        filled(&path);
+        let first = Cache::open(&path, "v1", 3, &Nobody).unwrap();
+        let (told, lines) = channel();
+        let second = {
+            let path = path.clone();
+            thread::spawn(move || Cache::open(&path, "v1", 3, &Listener(told)).unwrap())
+        };
+        let line = lines.recv_timeout(Duration::from_secs(60)).unwrap();
+        assert!(line.contains("waiting") && line.contains(path.to_str().unwrap()), "{line}");
+        assert!(!second.is_finished());
+        drop(first);
+        let second = second.join().unwrap();
+        assert!(second.get(&[2; 32]).is_some());
+        // Whoever need not wait says nothing.
+        drop(second);
+        let (told, lines) = channel();
+        Cache::open(&path, "v1", 3, &Listener(told)).unwrap();
+        assert!(lines.try_recv().is_err());
     }
 
     #[test]

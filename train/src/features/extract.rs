@@ -45,6 +45,7 @@ impl Network {
         backbone: &Backbone,
         mirrored: bool,
         machine: &Machine,
+        watcher: &dyn Watcher,
     ) -> Result<Self, FeatureError> {
         let ModelFolder { name, version, preprocessing, .. } = &backbone.folder;
         let graph = backbone.graph()?;
@@ -58,15 +59,15 @@ impl Network {
             Shelf { folder: folder.clone(), name: name.clone(), version }
         });
         let mut network = Self { shelf, mirrored, ..Self::new(extractor, preprocessing) };
-        network.cache = network.cache_of("")?;
+        network.cache = network.cache_of("", watcher)?;
         Ok(network)
     }
 
     /// A cache of its own for pictures that were changed in some way; none
     /// for pictures as they are.
-    pub(super) fn cache_of(&self, way: &str) -> Result<Cache, FeatureError> {
+    pub(super) fn cache_of(&self, way: &str, watcher: &dyn Watcher) -> Result<Cache, FeatureError> {
         match &self.shelf {
-            Some(shelf) => shelf.open(way, self.width()),
+            Some(shelf) => shelf.open(way, self.width(), watcher),
             None => Ok(Cache::in_memory()),
         }
     }
@@ -93,6 +94,12 @@ impl Network {
         let Machine { library, threads, session, .. } = machine;
         let extractor = Extractor::as_tuned(library, folder, tuning, *threads, session.max_batch)?;
         Ok(Self::new(extractor, &folder.preprocessing))
+    }
+
+    /// Forgets what it has computed, and lets others have its cache: a training
+    /// may go on for hours after its last look into it.
+    pub fn forget(&mut self) {
+        self.cache = Cache::in_memory();
     }
 
     /// Where it runs and in which arithmetic or variant.
@@ -185,7 +192,7 @@ struct Shelf {
 
 impl Shelf {
     /// The cache for pictures that were changed in some way.
-    fn open(&self, way: &str, width: usize) -> Result<Cache, FeatureError> {
+    fn open(&self, way: &str, width: usize, watcher: &dyn Watcher) -> Result<Cache, FeatureError> {
         let Self { folder, name, version } = self;
         let version = format!("{version}{way}");
         let digest = Sha256::digest(&version)
@@ -195,7 +202,7 @@ impl Shelf {
         let path = folder.join(format!("{name}-{digest}.features"));
         let fault = |source| FeatureError::File { path: path.clone(), source };
         std::fs::create_dir_all(folder).map_err(fault)?;
-        Cache::open(&path, &version, width).map_err(fault)
+        Cache::open(&path, &version, width, watcher).map_err(fault)
     }
 }
 
@@ -336,9 +343,10 @@ pub fn networks(
     backbones: &[Backbone],
     mirrored: bool,
     machine: &Machine,
+    watcher: &dyn Watcher,
 ) -> Result<(Vec<Network>, Framing), FeatureError> {
     let framing = one_framing(backbones)?;
     let networks =
-        backbones.iter().map(|backbone| Network::of_backbone(backbone, mirrored, machine));
+        backbones.iter().map(|backbone| Network::of_backbone(backbone, mirrored, machine, watcher));
     Ok((networks.collect::<Result<_, _>>()?, framing))
 }

@@ -18,10 +18,14 @@ use crate::onnx::Shift;
 pub fn one_framing(backbones: &[Backbone]) -> Result<Framing, FeatureError> {
     let first = backbones.first().ok_or(FeatureError::NoBackbone)?;
     let framing = Framing::of(&first.folder.preprocessing);
-    for other in backbones {
+    for (place, other) in backbones.iter().enumerate() {
+        let before = backbones.iter().take(place);
+        let is_there = |one: &Backbone| one.folder.version == other.folder.version;
         let its = Framing::of(&other.folder.preprocessing);
         let order = other.folder.preprocessing.order == first.folder.preprocessing.order;
-        let what = if its != framing {
+        let what = if before.into_iter().any(is_there) {
+            "it is the same network again".to_owned()
+        } else if its != framing {
             format!("one frames pictures by {framing:?}, the other by {its:?}")
         } else if !order {
             "their channels stand in different order".to_owned()

@@ -70,7 +70,7 @@ impl Views {
                 augmenter.described(),
                 self.seed
             );
-            let open = networks.iter().map(|network| network.cache_of(&way));
+            let open = networks.iter().map(|network| network.cache_of(&way, watcher));
             caches.push(open.collect::<Result<_, _>>()?);
         }
         watcher.begin("views", pictures.len());

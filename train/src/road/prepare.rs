@@ -58,8 +58,9 @@ impl Prepared {
         let dataset = Dataset::open(&settings.source)?;
         let backbones = settings.backbones.iter().map(|path| Backbone::open(path, settings.wide));
         let backbones = backbones.collect::<Result<Vec<_>, _>>()?;
-        let (mut networks, framing) = networks(&backbones, settings.mirror, machine)?;
+        let (mut networks, framing) = networks(&backbones, settings.mirror, machine, watcher)?;
         let mut extracted = extract(&dataset.pictures, &mut networks, &framing, machine, watcher)?;
+        networks.iter_mut().for_each(Network::forget);
         let seconds = begun.elapsed().as_secs_f64();
 
         let read: Vec<&Picture> =
