@@ -64,7 +64,7 @@ pub(crate) struct TrainArgs {
     pub(crate) balance: f64,
 
     /// Put a hidden layer of so many units before the last, on frozen networks: better
-    /// where there are many photographs. A thousand or so are good.
+    /// where there are many photographs. A few hundred are good.
     #[arg(long, value_name = "NUMBER")]
     pub(crate) hidden: Option<NonZeroUsize>,
 

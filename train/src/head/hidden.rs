@@ -2,9 +2,9 @@
 //!
 //! It is learned in batches by Adam with decoupled decay (Loshchilov and Hutter,
 //! "Decoupled Weight Decay Regularization", 2019), along half a cosine, with dropout of
-//! features and units (Srivastava et al., "Dropout", 2014) and smoothed labels. Hidden
-//! units lie in parts that threads share; the parts do not depend on the number of
-//! threads, so neither does the result.
+//! features and units (Srivastava et al., "Dropout", 2014). Hidden units lie in parts
+//! that threads share; the parts do not depend on the number of threads, so neither
+//! does the result.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, Slice, concatenate};
 use rand::rngs::StdRng;
@@ -35,9 +35,6 @@ pub(super) const DECAY: f64 = 0.02;
 
 /// The shares of features and of hidden units that are left out of a step.
 const DROPPED: [f64; 2] = [0.25, 0.5];
-
-/// The share of a picture's label that is spread over all categories.
-const SMOOTHING: f32 = 0.05;
 
 /// Adam's averages, and what keeps it from dividing by nothing.
 const AVERAGES: [f32; 2] = [0.9, 0.999];
@@ -170,9 +167,8 @@ impl<'a> Learner<'a> {
     /// Turns logits into the gradient of the loss with respect to them; the loss.
     #[expect(clippy::cast_precision_loss, reason = "counts of pictures are far below 2^52")]
     fn residuals(&self, logits: &mut Array2<f32>, places: &[usize]) -> f64 {
-        let Lesson { labels, weights, categories, .. } = &self.lesson;
+        let Lesson { labels, weights, .. } = &self.lesson;
         let share = labels.len() as f32 / places.len().max(1) as f32;
-        let spread = SMOOTHING / (*categories).max(1) as f32;
         let mut loss = 0.0;
         for (mut row, place) in logits.rows_mut().into_iter().zip(places) {
             let (Some(label), Some(weight)) = (labels.get(*place), weights.get(*place)) else {
@@ -184,9 +180,9 @@ impl<'a> Learner<'a> {
             row.mapv_inplace(|logit| (logit - largest).exp());
             let sum = row.sum();
             loss += f64::from(weight) * f64::from(sum.ln() - right);
-            row.mapv_inplace(|power| weight * (power / sum - spread));
+            row.mapv_inplace(|power| weight * power / sum);
             if let Some(slot) = row.get_mut(*label) {
-                *slot -= weight * (1.0 - SMOOTHING);
+                *slot -= weight;
             }
         }
         loss
