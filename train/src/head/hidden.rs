@@ -6,7 +6,9 @@
 //! that threads share; the parts do not depend on the number of threads, so neither
 //! does the result.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis, Slice, concatenate};
+use ndarray::{
+    Array, Array1, Array2, ArrayView2, Axis, Dimension, Ix1, Ix2, Slice, Zip, concatenate,
+};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
@@ -14,6 +16,7 @@ use rand_distr::StandardNormal;
 use rayon::prelude::*;
 
 use super::LinearHead;
+use super::objective::residuals;
 use super::product::{add_by_columns, by_rows};
 
 /// Parts that hidden units lie in.
@@ -67,14 +70,14 @@ pub(super) struct Learner<'a> {
 
 /// A layer, or a part of one, with Adam's averages of its gradients.
 struct Layer {
-    weight: Moving<Array2<f32>>,
-    bias: Moving<Array1<f32>>,
+    weight: Moving<Ix2>,
+    bias: Moving<Ix1>,
 }
 
-struct Moving<T> {
-    at: T,
-    mean: T,
-    square: T,
+struct Moving<D> {
+    at: Array<f32, D>,
+    mean: Array<f32, D>,
+    square: Array<f32, D>,
 }
 
 /// How far a step goes.
@@ -91,7 +94,7 @@ impl<'a> Learner<'a> {
     pub(super) fn new(lesson: Lesson<'a>) -> Self {
         let mut random = StdRng::seed_from_u64(lesson.seed);
         let width = lesson.features.ncols();
-        let each = lesson.units.div_ceil(PARTS).max(1);
+        let each = of_part(lesson.units);
         let mut left = lesson.units;
         let mut hidden = Vec::new();
         while left > 0 {
@@ -142,7 +145,8 @@ impl<'a> Learner<'a> {
         let active = units.mapv(|unit| unit.max(0.0)) * &kept;
         let Layer { weight, bias } = &self.output;
         let mut residual = by_rows(&active.view(), &weight.at.view()) + &bias.at;
-        let loss = self.residuals(&mut residual, places);
+        let (labels, weights) = self.told(places);
+        let loss = residuals(residual.view_mut(), &labels, &weights);
 
         let mut back = residual.dot(&self.output.weight.at);
         back *= &kept;
@@ -153,10 +157,10 @@ impl<'a> Learner<'a> {
         });
         let stride = self.stride();
         self.output.step(&residual.view(), &active.view(), stride);
-        let first = self.lesson.units.div_ceil(PARTS).max(1);
         let stride = Stride { rate: stride.rate / single(self.lesson.deviation), ..stride };
+        let each = of_part(self.lesson.units);
         self.hidden.par_iter_mut().enumerate().for_each(|(nth, part)| {
-            let begin = nth * first;
+            let begin = nth * each;
             let own = Slice::from(begin..begin + part.bias.at.len());
             let own = back.slice_axis(Axis(1), own).to_owned();
             part.step(&own.view(), &features.view(), stride);
@@ -164,28 +168,16 @@ impl<'a> Learner<'a> {
         loss
     }
 
-    /// Turns logits into the gradient of the loss with respect to them; the loss.
+    /// The categories of pictures, and how much each counts where these are all.
     #[expect(clippy::cast_precision_loss, reason = "counts of pictures are far below 2^52")]
-    fn residuals(&self, logits: &mut Array2<f32>, places: &[usize]) -> f64 {
+    fn told(&self, places: &[usize]) -> (Vec<usize>, Vec<f32>) {
         let Lesson { labels, weights, .. } = &self.lesson;
         let share = labels.len() as f32 / places.len().max(1) as f32;
-        let mut loss = 0.0;
-        for (mut row, place) in logits.rows_mut().into_iter().zip(places) {
-            let (Some(label), Some(weight)) = (labels.get(*place), weights.get(*place)) else {
-                continue;
-            };
-            let weight = weight * share;
-            let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let right = row.get(*label).copied().unwrap_or_default() - largest;
-            row.mapv_inplace(|logit| (logit - largest).exp());
-            let sum = row.sum();
-            loss += f64::from(weight) * f64::from(sum.ln() - right);
-            row.mapv_inplace(|power| weight * power / sum);
-            if let Some(slot) = row.get_mut(*label) {
-                *slot -= weight;
-            }
-        }
-        loss
+        let known = places.iter().filter_map(|place| {
+            let (label, weight) = (labels.get(*place)?, weights.get(*place)?);
+            Some((*label, weight * share))
+        });
+        known.unzip()
     }
 
     #[expect(clippy::cast_precision_loss, reason = "steps are far below 2^52")]
@@ -224,32 +216,34 @@ impl Layer {
         let mut gradient = Array2::zeros(self.weight.at.dim());
         add_by_columns(&mut gradient, slopes, inputs);
         self.weight.at *= 1.0 - by.decay;
-        let Moving { at, mean, square } = &mut self.weight;
-        ndarray::Zip::from(at).and(mean).and(square).and(&gradient).for_each(|at, m, s, g| {
-            adam(at, m, s, *g, by);
-        });
-        let Moving { at, mean, square } = &mut self.bias;
-        let gradient = slopes.sum_axis(Axis(0));
-        ndarray::Zip::from(at).and(mean).and(square).and(&gradient).for_each(|at, m, s, g| {
-            adam(at, m, s, *g, by);
+        self.weight.step(&gradient, by);
+        self.bias.step(&slopes.sum_axis(Axis(0)), by);
+    }
+}
+
+impl<D: Dimension> Moving<D> {
+    fn of(at: Array<f32, D>) -> Self {
+        let zero = Array::zeros(at.raw_dim());
+        Self { at, mean: zero.clone(), square: zero }
+    }
+
+    /// One step of Adam against a gradient.
+    fn step(&mut self, gradient: &Array<f32, D>, by: Stride) {
+        let [first, second] = AVERAGES;
+        let [of_mean, of_square] = by.corrections;
+        let Self { at, mean, square } = self;
+        Zip::from(at).and(mean).and(square).and(gradient).for_each(|at, mean, square, slope| {
+            *mean = first * *mean + (1.0 - first) * slope;
+            *square = second * *square + (1.0 - second) * slope * slope;
+            *at -= by.rate * (*mean / of_mean) / ((*square / of_square).sqrt() + EPSILON);
         });
     }
 }
 
-impl<T: Clone + std::ops::MulAssign<f32>> Moving<T> {
-    fn of(at: T) -> Self {
-        let mut zero = at.clone();
-        zero *= 0.0;
-        Self { mean: zero.clone(), square: zero, at }
-    }
-}
-
-fn adam(at: &mut f32, mean: &mut f32, square: &mut f32, gradient: f32, by: Stride) {
-    let [first, second] = AVERAGES;
-    let [of_mean, of_square] = by.corrections;
-    *mean = first * *mean + (1.0 - first) * gradient;
-    *square = second * *square + (1.0 - second) * gradient * gradient;
-    *at -= by.rate * (*mean / of_mean) / ((*square / of_square).sqrt() + EPSILON);
+/// Hidden units in a part.
+const fn of_part(units: usize) -> usize {
+    let each = units.div_ceil(PARTS);
+    if each == 0 { 1 } else { each }
 }
 
 /// 0 for a share of the places, and for the others what keeps their sum.

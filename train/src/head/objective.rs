@@ -154,7 +154,11 @@ impl Objective<'_> {
 
 /// Turns logits into `weight · (score − 1 where right)`, the gradient with
 /// respect to them; the weighted log loss.
-fn residuals(mut logits: ArrayViewMut2<'_, f32>, labels: &[usize], weights: &[f32]) -> f64 {
+pub(super) fn residuals(
+    mut logits: ArrayViewMut2<'_, f32>,
+    labels: &[usize],
+    weights: &[f32],
+) -> f64 {
     let mut loss = 0.0;
     for ((mut row, label), weight) in logits.rows_mut().into_iter().zip(labels).zip(weights) {
         let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
