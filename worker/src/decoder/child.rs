@@ -1,7 +1,7 @@
 //! A child process: one socket, one image after the other, nothing else.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 use std::os::fd::AsFd;
 
 use aisle_shared::domain::ItemError;
@@ -27,11 +27,11 @@ pub fn run() -> io::Result<()> {
     let confined = match confine() {
         Ok(confined) => confined,
         Err(error) => {
-            send(&mut socket, &Hello::Unfit(error.to_string()))?;
+            send(&mut socket, &Hello::Unfit(error.to_string()), &[])?;
             return Err(error);
         }
     };
-    send(&mut socket, &Hello::Ready { lacking: confined.lacking.clone() })?;
+    send(&mut socket, &Hello::Ready { lacking: confined.lacking.clone() }, &[])?;
     loop {
         match receive(&mut socket) {
             Ok(ask) => answer(&mut socket, &ask, &confined)?,
@@ -49,12 +49,11 @@ fn answer(socket: &mut File, ask: &Ask, confined: &Confined) -> io::Result<()> {
         Ok(Framed { pixels, info, decoding: _, resizing }) => {
             let resizing_us = u32::try_from(resizing.as_micros()).unwrap_or(u32::MAX);
             let head = Answer::Framed { width: info.width, height: info.height, resizing_us };
-            send(socket, &head)?;
-            socket.write_all(&pixels)
+            send(socket, &head, &pixels)
         }
         Err(ItemError { code, detail }) => {
             let detail = detail.chars().take(MAX_DETAIL).collect();
-            send(socket, &Answer::Failed(ItemError { code, detail }))
+            send(socket, &Answer::Failed(ItemError { code, detail }), &[])
         }
     }
 }

@@ -136,8 +136,7 @@ fn exchange(
     bytes: &[u8],
     pixels: usize,
 ) -> io::Result<(Answer, Vec<u8>)> {
-    wire::send(socket, ask)?;
-    socket.write_all(bytes)?;
+    wire::send(socket, ask, bytes)?;
     let answer = wire::receive(socket)?;
     let mut body = Vec::new();
     if let Answer::Framed { .. } = answer {

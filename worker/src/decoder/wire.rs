@@ -41,14 +41,14 @@ pub(super) enum Answer {
     Failed(ItemError),
 }
 
-/// Sends a head.
-pub(super) fn send(to: &mut impl Write, head: &impl Serialize) -> io::Result<()> {
+/// Sends a head with its body, in one piece: the other side is woken once.
+pub(super) fn send(to: &mut impl Write, head: &impl Serialize, body: &[u8]) -> io::Result<()> {
     let head = serde_json::to_vec(head)?;
     let length = u32::try_from(head.len()).unwrap_or(u32::MAX);
     if length > MAX_HEAD {
         return Err(io::Error::other("a head is too long"));
     }
-    to.write_all(&[&length.to_le_bytes(), head.as_slice()].concat())
+    to.write_all(&[&length.to_le_bytes(), head.as_slice(), body].concat())
 }
 
 /// Receives a head; `UnexpectedEof` where the other side is gone.
@@ -71,9 +71,12 @@ mod tests {
     #[test]
     fn a_head_arrives_as_it_was_sent() {
         let mut wire = Vec::new();
-        send(&mut wire, &Hello::Ready { lacking: vec!["landlock".to_owned()] }).unwrap();
-        let Hello::Ready { lacking } = receive(&mut wire.as_slice()).unwrap() else { panic!() };
+        let hello = Hello::Ready { lacking: vec!["landlock".to_owned()] };
+        send(&mut wire, &hello, b"body").unwrap();
+        let mut wire = wire.as_slice();
+        let Hello::Ready { lacking } = receive(&mut wire).unwrap() else { panic!() };
         assert_eq!(lacking, ["landlock"]);
+        assert_eq!(wire, b"body");
     }
 
     #[test]
