@@ -1,14 +1,15 @@
 //! Group commit: many steps, one transaction, one wait for the disk.
 //!
-//! Each step has a savepoint of its own, so one that fails takes nothing of
-//! the others with it. No step is answered before the commit.
+//! Each of several steps has a savepoint, so one that fails takes nothing of
+//! the others with it. No step is answered before the commit, and those that are to
+//! outlast a loss of power not before the disk has it.
 
 use rusqlite::Connection;
 
 use super::disk::is_full;
 use super::step::{Changes, Step};
 use super::time::StoreClock;
-use crate::store::StoreError;
+use crate::store::{StoreError, Wakers};
 
 /// A step waiting for the writer. It is called exactly once: with an open
 /// step to take, or with the reason why none can be taken.
@@ -18,6 +19,8 @@ pub(super) type Command = Box<dyn FnOnce(Result<&mut Step<'_>, StoreError>) -> T
 pub(super) struct Taken {
     /// Whether it wrote what it should; otherwise it is undone.
     pub(super) keep: bool,
+    /// Whether the caller is told only of what outlasts a loss of power.
+    pub(super) lasting: bool,
     /// Answers the caller, given how the commit went.
     pub(super) answer: Answer,
 }
@@ -28,38 +31,76 @@ pub(super) type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 /// Steps that are decided: whom to answer what, and whom to wake.
 pub(super) struct Committed {
     failure: Option<rusqlite::Error>,
-    answers: Vec<Answer>,
+    at_once: Vec<Answer>,
     /// Whether a step or the commit found the disk full.
     pub(super) disk_full: bool,
+    /// What the disk has to have first.
+    unsynced: Unsynced,
+}
+
+/// What may be told of committed steps once they are on disk.
+#[derive(Default)]
+pub(super) struct Unsynced {
+    answers: Vec<Answer>,
     /// Whom the committed steps concern; empty when the commit failed.
-    pub(super) changes: Changes,
+    changes: Changes,
 }
 
 impl Committed {
-    /// Answers every caller.
-    pub(super) fn answer(self) {
-        for answer in self.answers {
-            answer(match &self.failure {
-                None => Ok(()),
-                Some(error) => Err(error.into()),
-            });
+    /// Answers and wakes those who need not wait for the disk; what is left must.
+    ///
+    /// Work may be begun before the disk has its job: what comes of it gets there
+    /// later.
+    pub(super) fn tell(self, wakers: &Wakers) -> Option<Unsynced> {
+        let Self { failure, at_once, mut unsynced, .. } = self;
+        let waits = !unsynced.answers.is_empty() || unsynced.changes.lasting();
+        if waits {
+            unsynced.changes.tell_work(wakers);
+        } else {
+            unsynced.changes.tell(wakers);
         }
+        answer(at_once, || failure.as_ref().map_or(Ok(()), |error| Err(error.into())));
+        waits.then_some(unsynced)
     }
+}
+
+impl Unsynced {
+    /// Takes over what another group has to tell.
+    pub(super) fn append(&mut self, mut other: Self) {
+        self.answers.append(&mut other.answers);
+        self.changes.append(other.changes);
+    }
+
+    /// Wakes all concerned and answers every caller.
+    pub(super) fn tell(mut self, wakers: &Wakers) {
+        self.changes.tell(wakers);
+        answer(self.answers, || Ok(()));
+    }
+
+    /// Tells every caller that the disk did not take it. Nobody is woken.
+    pub(super) fn fail(self, error: &std::io::Error) {
+        answer(self.answers, || Err(StoreError::unavailable(error)));
+    }
+}
+
+fn answer(answers: Vec<Answer>, how: impl Fn() -> Result<(), StoreError>) {
+    answers.into_iter().for_each(|answer| answer(how()));
 }
 
 /// Takes all steps in one transaction and commits it.
 pub(super) fn commit(db: &Connection, clock: &StoreClock, commands: Vec<Command>) -> Committed {
-    let mut answers = Vec::with_capacity(commands.len());
-    let mut changes = Changes::default();
+    let mut at_once = Vec::new();
+    let mut unsynced = Unsynced::default();
     let mut rolled_back = false;
+    let several = commands.len() > 1;
     let mut failure = run(db, "BEGIN IMMEDIATE").err();
     let mut step = Step { db, now: clock.moment(), changes: Changes::default() };
     for command in commands {
         let taken = match &failure {
             Some(error) => command(Err(error.into())),
-            None => match guarded(&mut step, command) {
+            None => match take(&mut step, command, several) {
                 (taken, None) => {
-                    changes.append(std::mem::take(&mut step.changes));
+                    unsynced.changes.append(std::mem::take(&mut step.changes));
                     taken
                 }
                 (taken, broken) => {
@@ -71,33 +112,43 @@ pub(super) fn commit(db: &Connection, clock: &StoreClock, commands: Vec<Command>
                 }
             },
         };
-        answers.push(taken.answer);
+        if taken.lasting && taken.keep {
+            unsynced.answers.push(taken.answer);
+        } else {
+            at_once.push(taken.answer);
+        }
     }
     failure = failure.or_else(|| run(db, "COMMIT").err());
     if failure.is_some() {
-        changes = Changes::default();
+        at_once.append(&mut unsynced.answers);
+        unsynced.changes = Changes::default();
         if !db.is_autocommit() {
             // Nothing to be done when even this fails: the next BEGIN tells.
             let _ = run(db, "ROLLBACK");
         }
     }
     let disk_full = rolled_back || failure.as_ref().is_some_and(is_full);
-    Committed { failure, answers, disk_full, changes }
+    Committed { failure, at_once, disk_full, unsynced }
 }
 
-/// Takes one step inside a savepoint; tells when the transaction itself broke.
-fn guarded(step: &mut Step<'_>, command: Command) -> (Taken, Option<rusqlite::Error>) {
-    if let Err(error) = run(step.db, "SAVEPOINT step") {
+/// Takes one step; tells when the transaction itself broke. Of `several`, each is
+/// inside a savepoint, for which SQLite copies every page that it changes.
+fn take(step: &mut Step<'_>, command: Command, several: bool) -> (Taken, Option<rusqlite::Error>) {
+    let db = step.db;
+    if several && let Err(error) = run(db, "SAVEPOINT step") {
         return (command(Err((&error).into())), Some(error));
     }
     let taken = command(Ok(step));
-    let settled = if taken.keep {
-        run(step.db, "RELEASE step")
-    } else {
+    if !taken.keep {
         step.changes = Changes::default();
+    }
+    let settled = match (several, taken.keep) {
+        (true, true) => run(db, "RELEASE step"),
         // Where a full disk made SQLite undo the whole transaction, there is
         // no savepoint left to go back to, and this says so.
-        run(step.db, "ROLLBACK TO step").and_then(|()| run(step.db, "RELEASE step"))
+        (true, false) => run(db, "ROLLBACK TO step").and_then(|()| run(db, "RELEASE step")),
+        (false, true) => Ok(()),
+        (false, false) => run(db, "ROLLBACK").and_then(|()| run(db, "BEGIN")),
     };
     (taken, settled.err())
 }
@@ -138,6 +189,7 @@ mod tests {
                 .and_then(|step| verdict(step.db.execute("INSERT INTO notes VALUES (?1)", [text])));
             Taken {
                 keep: result.is_ok(),
+                lasting: true,
                 answer: Box::new(move |committed| {
                     answers.send((text, result.and(committed))).unwrap();
                 }),
@@ -150,7 +202,11 @@ mod tests {
     }
 
     fn take(db: &Connection, commands: Vec<Command>) {
-        commit(db, &StoreClock::of_boot(Clock::Store, "boot"), commands).answer();
+        let wakers = Wakers::default();
+        let committed = commit(db, &StoreClock::of_boot(Clock::Store, "boot"), commands);
+        if let Some(unsynced) = committed.tell(&wakers) {
+            unsynced.tell(&wakers);
+        }
     }
 
     fn outcome(answers: &Answers) -> Vec<(&'static str, bool)> {
@@ -172,8 +228,20 @@ mod tests {
             ],
         );
         assert_eq!(notes(&db), ["first", "last"]);
-        let expected = [("first", true), ("refused", false), ("first", false), ("last", true)];
-        assert_eq!(outcome(&answers), expected);
+        let mut told = outcome(&answers);
+        told.sort_unstable();
+        assert_eq!(told, [("first", false), ("first", true), ("last", true), ("refused", false)]);
+    }
+
+    #[test]
+    fn a_step_that_fails_alone_leaves_nothing_either() {
+        let db = database();
+        let (sender, answers) = mpsc::channel();
+        take(&db, vec![note("refused", &sender, |_| Err(StoreError::NotFound))]);
+        assert!(notes(&db).is_empty());
+        take(&db, vec![note("next", &sender, written)]);
+        assert_eq!(notes(&db), ["next"]);
+        assert_eq!(outcome(&answers), [("refused", false), ("next", true)]);
     }
 
     #[test]
@@ -193,6 +261,7 @@ mod tests {
                     if detail.contains("full")));
                 Taken {
                     keep: false,
+                    lasting: true,
                     answer: Box::new(move |_| sender.send(("ballast", result)).unwrap()),
                 }
             })

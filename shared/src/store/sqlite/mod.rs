@@ -1,8 +1,9 @@
 //! The embedded store: one SQLite file, shared by the processes of one host.
 //!
-//! One thread a process writes, in groups that share a commit; others read
-//! beside it. What must not happen here: an answer before its commit, a step
-//! that keeps half of what it wrote, a database on a network file system.
+//! One thread a process writes, in groups that share a commit, one waits for the
+//! disk, and others read beside them. What must not happen here: an answer before the
+//! disk has what it says, a step that keeps half of what it wrote, a database on a
+//! network file system.
 
 mod admission;
 mod api_keys;
@@ -30,6 +31,7 @@ mod reap;
 mod removal;
 mod step;
 mod store;
+mod syncer;
 mod time;
 mod uploads;
 mod values;

@@ -69,17 +69,28 @@ impl Changes {
         self.deliveries |= other.deliveries;
     }
 
+    /// Whether some of it may be told only once it is on disk: what has ended may not
+    /// come back.
+    pub(super) fn lasting(&self) -> bool {
+        !self.over.is_empty() || self.deliveries
+    }
+
+    /// Wakes those who look for work.
+    pub(super) fn tell_work(&mut self, wakers: &Wakers) {
+        for model in self.work.drain(..) {
+            wakers.work_arrived(&model);
+        }
+    }
+
     /// Wakes everyone concerned, and counts what has ended.
     pub(super) fn tell(&mut self, wakers: &Wakers) {
+        self.tell_work(wakers);
         self.ended.drain(..).for_each(JobEnd::report);
         for job in &self.jobs {
             wakers.job_changed(job);
         }
         for job in &self.over {
             wakers.job_ended(job);
-        }
-        for model in &self.work {
-            wakers.work_arrived(model);
         }
         if self.deliveries {
             wakers.deliveries_arrived();

@@ -19,6 +19,7 @@ use super::open::{beside, open_writer};
 use super::options::SqliteOptions;
 use super::readers::Readers;
 use super::step::Step;
+use super::syncer::log_of;
 use super::time::StoreClock;
 use super::writer::Writer;
 use super::{cache, cancel, claim, hold, lookup, overview, pulse, reap, removal, webhooks};
@@ -80,7 +81,8 @@ impl SqliteStore {
             StoreError::Config(format!("cannot make the workers' locks: {error}"))
         })?;
         let wakers = Arc::new(Wakers::default());
-        let writer = Writer::start(db, clock.clone(), Arc::clone(&wakers), disk.clone())?;
+        let sync = log_of(&path)?;
+        let writer = Writer::start(db, clock.clone(), Arc::clone(&wakers), disk.clone(), sync)?;
         let readers = Readers::new(path.clone());
         let gate = Arc::new(Gate { limits, disk });
         Ok(Self { path, gate, clock, wakers, locks: Arc::new(locks), readers, writer })
@@ -175,7 +177,7 @@ impl Store for SqliteStore {
 
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, StoreError> {
         let request = request.clone();
-        self.writer.write(move |step| claim::claim(step, &request)).await
+        self.writer.write_unsynced(move |step| claim::claim(step, &request)).await
     }
 
     async fn wait_for_work(&self, model: &ModelName, timeout: Duration) {
@@ -184,7 +186,7 @@ impl Store for SqliteStore {
 
     async fn extend(&self, held: &[Lease], by: Duration) -> Result<Extended, StoreError> {
         let held = held.to_vec();
-        self.writer.write(move |step| hold::extend(step, &held, by)).await
+        self.writer.write_unsynced(move |step| hold::extend(step, &held, by)).await
     }
 
     async fn complete(
@@ -306,7 +308,7 @@ impl Store for SqliteStore {
     async fn announce(&self, worker: &WorkerCard, ttl: Duration) -> Result<(), StoreError> {
         self.hold_lock(&worker.id).await?;
         let news = Announcement::new(worker, ttl)?;
-        self.writer.write(move |step| models::announce(step, &news)).await
+        self.writer.write_unsynced(move |step| models::announce(step, &news)).await
     }
 
     async fn retire(&self, worker: &WorkerId) -> Result<(), StoreError> {

@@ -1,6 +1,7 @@
 //! The one thread that writes. It owns the only connection that may, takes
 //! every command that waits as one group, and so needs no lock against
-//! itself; against other processes SQLite's own lock serves.
+//! itself; against other processes SQLite's own lock serves. It waits for no disk:
+//! the syncer does, and answers what is to be on it.
 //!
 //! Between groups it looks whether another process has changed the file, and
 //! wakes this process's waiters when so.
@@ -16,6 +17,7 @@ use tokio::sync::oneshot;
 use super::batch::{self, Command, Taken};
 use super::disk::Disk;
 use super::step::Step;
+use super::syncer::{Sync, Syncer};
 use super::time::StoreClock;
 use crate::store::{StoreError, Wakers};
 
@@ -46,11 +48,14 @@ impl Writer {
         clock: StoreClock,
         wakers: Arc<Wakers>,
         disk: Disk,
+        sync: Sync,
     ) -> Result<Self, StoreError> {
         let (commands, waiting) = mpsc::channel();
         let seen = data_version(&db)?;
+        let syncer = Syncer::start(sync, Arc::clone(&wakers))?;
         let along = Along::default();
-        let loop_ = Loop { db, clock, wakers, disk, waiting, along: Arc::clone(&along), seen };
+        let waits = Arc::clone(&along);
+        let loop_ = Loop { syncer, db, clock, wakers, disk, waiting, along: waits, seen };
         let thread = thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || loop_.run())
@@ -63,14 +68,31 @@ impl Writer {
         &self,
         work: impl FnOnce(&mut Step<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (command, answered) = command(work);
+        self.send(true, work).await
+    }
+
+    /// Takes a step and answers once all can see it. A loss of power may take it
+    /// back, unless what is written later has reached the disk.
+    pub(super) async fn write_unsynced<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Step<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.send(false, work).await
+    }
+
+    async fn send<T: Send + 'static>(
+        &self,
+        lasting: bool,
+        work: impl FnOnce(&mut Step<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (command, answered) = command(lasting, work);
         self.commands.as_ref().ok_or_else(stopped)?.send(command).map_err(|_| stopped())?;
         answered.await.map_err(|_| stopped())?
     }
 
     /// Takes a step together with the next that comes, so that it costs no
     /// commit of its own; alone when none comes for as long as the writer
-    /// looks around.
+    /// looks around. A loss of power may take it back.
     pub(super) async fn write_along<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Step<'_>) -> Result<T, StoreError> + Send + 'static,
@@ -78,7 +100,7 @@ impl Writer {
         if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
             return Err(stopped());
         }
-        let (command, answered) = command(work);
+        let (command, answered) = command(false, work);
         lock(&self.along).push(command);
         answered.await.map_err(|_| stopped())?
     }
@@ -86,6 +108,7 @@ impl Writer {
 
 /// A step as the thread takes it, and where its answer comes.
 fn command<T: Send + 'static>(
+    lasting: bool,
     work: impl FnOnce(&mut Step<'_>) -> Result<T, StoreError> + Send + 'static,
 ) -> (Command, oneshot::Receiver<Result<T, StoreError>>) {
     let (reply, answered) = oneshot::channel();
@@ -93,6 +116,7 @@ fn command<T: Send + 'static>(
         let result = step.and_then(work);
         Taken {
             keep: result.is_ok(),
+            lasting,
             answer: Box::new(move |committed| {
                 // A caller that has gone wants no answer.
                 let _ = reply.send(result.and_then(|value| committed.map(|()| value)));
@@ -121,6 +145,8 @@ impl Drop for Writer {
 }
 
 struct Loop {
+    // Dropped before the connection, which as the last to close removes the log.
+    syncer: Syncer,
     db: Connection,
     clock: StoreClock,
     wakers: Arc<Wakers>,
@@ -133,16 +159,17 @@ struct Loop {
 impl Loop {
     fn run(mut self) {
         let mut look_after = LOOK_SOONEST;
-        loop {
+        let mut goes_on = true;
+        while goes_on {
             match self.waiting.recv_timeout(look_after) {
-                Ok(first) => self.commit(Some(first)),
+                Ok(first) => goes_on = self.commit(Some(first)),
                 Err(RecvTimeoutError::Timeout) => {
                     look_after = (look_after * 2).min(LOOK_LATEST);
-                    self.commit(None);
+                    goes_on = self.commit(None);
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     self.commit(None);
-                    return;
+                    goes_on = false;
                 }
             }
             if self.changed_elsewhere() {
@@ -155,21 +182,20 @@ impl Loop {
     }
 
     /// Commits a command with all that wait, and with those that come along;
-    /// without one, the latter alone.
-    fn commit(&self, first: Option<Command>) {
+    /// without one, the latter alone. `false` when the disk has failed.
+    fn commit(&self, first: Option<Command>) -> bool {
         let mut group: Vec<Command> = first.into_iter().collect();
         group.extend(self.waiting.try_iter().take(GROUP - 1));
         group.append(&mut lock(&self.along));
         if group.is_empty() {
-            return;
+            return true;
         }
-        let mut committed = batch::commit(&self.db, &self.clock, group);
+        let committed = batch::commit(&self.db, &self.clock, group);
         if committed.disk_full {
             // Before anyone is answered: who tries again finds room.
             self.disk.relieve(&self.db);
         }
-        committed.changes.tell(&self.wakers);
-        committed.answer();
+        committed.tell(&self.wakers).is_none_or(|unsynced| self.syncer.sync(unsynced))
     }
 
     /// Whether another connection has committed since the last call. Its own
@@ -184,3 +210,6 @@ impl Loop {
 fn data_version(db: &Connection) -> Result<i64, StoreError> {
     Ok(db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?)
 }
+
+#[cfg(test)]
+mod tests;
