@@ -7,7 +7,7 @@ use std::io;
 use landlock::{
     ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetError, RulesetStatus, Scope,
 };
-use rustix::process::{Resource, Rlimit, nice, setrlimit};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use rustix::thread::set_no_new_privs;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -24,11 +24,6 @@ const CPU_SECONDS: u64 = 10;
 /// Where a machine runs out of memory, its kernel ends a decoder before a
 /// worker (proc(5), `oom_score_adj`).
 const FIRST_TO_GO: &str = "500";
-
-/// How much a decoder gives way (nice(2)). It is to fill the time that networks
-/// leave: a thread of a network that has to wait for a processor keeps the
-/// others of its session spinning.
-const GIVES_WAY: i32 = 5;
 
 /// Files open at once at most.
 const FILES: u64 = 16;
@@ -51,9 +46,6 @@ pub(super) fn confine() -> io::Result<Confined> {
     let mut lacking = Vec::new();
     if let Err(error) = fs::write("/proc/self/oom_score_adj", FIRST_TO_GO) {
         lacking.push(format!("oom_score_adj: {error}"));
-    }
-    if let Err(error) = nice(GIVES_WAY) {
-        lacking.push(format!("nice: {error}"));
     }
     limit(Resource::Core, 0, Some(0))?;
     limit(Resource::Fsize, 0, Some(0))?;
