@@ -56,6 +56,10 @@ impl Bare {
         let tuning = TuningSettings::here(std::env::temp_dir());
         let mut settings = ClassifierSettings::new(model, runtime_library(), decoder, tuning);
         settings.threads = NonZeroUsize::new(threads).expect("a thread");
+        if at_once == 1 {
+            // Threads that share one picture spin while they wait for each other.
+            settings.max_batch = NonZeroUsize::MIN;
+        }
         let load = |_| Classifier::load(&settings).expect("a network");
         let name = format!("networks × threads: {networks} × {threads}, {at_once} at once");
         Self { name, classifiers: (0..networks).map(load).collect(), at_once }
