@@ -52,10 +52,11 @@ pub trait BlobStore: Send + Sync + 'static {
     /// that of a dead letter.
     fn goes_with_job(&self, bytes: usize) -> bool;
 
-    /// Stores an item's bytes; they survive a crash once this returns.
+    /// Stores an item's bytes. They outlast all that a job outlasts which is written
+    /// after this returns.
     ///
     /// # Errors
-    /// When the bytes could not be made durable.
+    /// When the bytes could not be stored.
     async fn put(&self, item: ItemRef, bytes: Bytes) -> Result<(), BlobError>;
 
     /// An item's bytes; `None` when there are none.

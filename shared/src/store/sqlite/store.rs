@@ -2,7 +2,7 @@
 //! inside it, read beside it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::open::{beside, open_writer};
 use super::options::SqliteOptions;
 use super::readers::Readers;
 use super::step::Step;
-use super::syncer::log_of;
+use super::syncer::{Sync, log_of};
 use super::time::StoreClock;
 use super::writer::Writer;
 use super::{cache, cancel, claim, hold, lookup, overview, pulse, reap, removal, webhooks};
@@ -65,12 +65,14 @@ impl SqliteStore {
     /// another program.
     pub fn open(options: SqliteOptions) -> Result<Self, StoreError> {
         let clock = StoreClock::of_this_boot(options.clock.clone())?;
-        Self::open_with_clock(options, clock)
+        Self::open_with(options, clock, log_of)
     }
 
-    pub(super) fn open_with_clock(
+    /// Opens it with a clock, and with what syncs a database.
+    pub(super) fn open_with(
         options: SqliteOptions,
         clock: StoreClock,
+        sync_of: impl FnOnce(&Path) -> Result<Sync, StoreError>,
     ) -> Result<Self, StoreError> {
         let SqliteOptions { path, limits, reserve, ballast, clock: _ } = options;
         let db = open_writer(&path)?;
@@ -81,7 +83,7 @@ impl SqliteStore {
             StoreError::Config(format!("cannot make the workers' locks: {error}"))
         })?;
         let wakers = Arc::new(Wakers::default());
-        let sync = log_of(&path)?;
+        let sync = sync_of(&path)?;
         let writer = Writer::start(db, clock.clone(), Arc::clone(&wakers), disk.clone(), sync)?;
         let readers = Readers::new(path.clone());
         let gate = Arc::new(Gate { limits, disk });
@@ -94,6 +96,15 @@ impl SqliteStore {
         work: impl FnOnce(&mut Step<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.writer.write(work).await
+    }
+
+    /// Takes a step that a loss of power may take back, until what is written after it
+    /// has reached the disk.
+    pub(super) async fn write_unsynced<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Step<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.writer.write_unsynced(work).await
     }
 
     /// Reads, for the verbs that stand in files of their own.
@@ -162,12 +173,12 @@ impl Store for SqliteStore {
     async fn open(&self, job: &NewJob, total: u32) -> Result<Enqueued, StoreError> {
         check_route(job)?;
         let (row, gate) = (JobRow::new(job)?, Arc::clone(&self.gate));
-        self.writer.write(move |step| intake::open(step, &row, total, &gate)).await
+        self.writer.write_unsynced(move |step| intake::open(step, &row, total, &gate)).await
     }
 
     async fn append(&self, job: &JobId, first: u32, items: &[NewItem]) -> Result<(), StoreError> {
         let (id, items) = (*job, rows(items)?);
-        self.writer.write(move |step| intake::append(step, &id, first, &items)).await
+        self.writer.write_unsynced(move |step| intake::append(step, &id, first, &items)).await
     }
 
     async fn seal(&self, job: &JobId) -> Result<(), StoreError> {

@@ -36,9 +36,10 @@ pub(super) fn delete(step: &Step<'_>, item: ItemRef) -> Result<bool, StoreError>
 }
 
 impl SqliteStore {
-    /// Keeps an item's bytes, replacing what it had.
+    /// Keeps an item's bytes, replacing what it had. They reach the disk with what is
+    /// written after them: the job that they belong to.
     pub(crate) async fn put_upload(&self, item: ItemRef, bytes: Bytes) -> Result<(), StoreError> {
-        self.write(move |step| put(step, item, &bytes)).await
+        self.write_unsynced(move |step| put(step, item, &bytes)).await
     }
 
     /// An item's bytes; `None` when there are none.

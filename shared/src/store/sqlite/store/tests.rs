@@ -2,6 +2,7 @@
 //! What any store must do is held by the conformance suite.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use tempfile::TempDir;
@@ -10,7 +11,8 @@ use super::*;
 use crate::clock::{Clock, ManualClock};
 use crate::disk::Reserve;
 use crate::domain::{
-    Activation, ErrorCode, ItemCounts, Job, JobOptions, JobStatus, ModelCard, Priority, Timestamp,
+    Activation, ErrorCode, ItemCounts, ItemRef, Job, JobOptions, JobStatus, ModelCard, Priority,
+    Timestamp,
 };
 use crate::store::sqlite::open::open_reader;
 use crate::store::{StoreLimits, submit};
@@ -219,7 +221,7 @@ async fn a_reboot_voids_leases_and_counts_no_crash() {
     let folder = tempfile::tempdir().unwrap();
     let on_boot = |boot| {
         let clock = StoreClock::of_boot(Clock::Store, boot);
-        SqliteStore::open_with_clock(options(&folder), clock).unwrap()
+        SqliteStore::open_with(options(&folder), clock, log_of).unwrap()
     };
     let before = on_boot("first");
     submitted(&before, 1).await;
@@ -442,4 +444,30 @@ fn a_statement_is_planned_once_whatever_is_bound_to_it() {
         assert!(select.query((1, false, limit)).unwrap().next().unwrap().is_none());
         assert_eq!(select.get_status(rusqlite::StatementStatus::RePrepare), 0);
     }
+}
+
+#[tokio::test]
+async fn a_large_job_waits_for_the_disk_once_when_it_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let syncs = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&syncs);
+    let counting = |_: &Path| -> Result<Sync, StoreError> {
+        Ok(Box::new(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }))
+    };
+    let clock = StoreClock::of_this_boot(Clock::Store).unwrap();
+    let store = SqliteStore::open_with(options(&folder), clock, counting).unwrap();
+    let job = new_job();
+    for index in 0..3 {
+        store.put_upload(ItemRef { job: job.id, index }, "bytes".into()).await.unwrap();
+    }
+    store.open(&job, 3).await.unwrap();
+    store.append(&job.id, 0, &items(3)).await.unwrap();
+    assert_eq!(syncs.load(Ordering::Relaxed), 0);
+    store.seal(&job.id).await.unwrap();
+    assert_eq!(syncs.load(Ordering::Relaxed), 1);
+    assert_eq!(claimed(&store, 3).await.len(), 3);
+    assert_eq!(syncs.load(Ordering::Relaxed), 1);
 }
