@@ -19,7 +19,7 @@ use super::open::{beside, open_writer};
 use super::options::SqliteOptions;
 use super::readers::Readers;
 use super::step::Step;
-use super::syncer::{Sync, log_of};
+use super::syncer::{LogSync, log_of};
 use super::time::StoreClock;
 use super::writer::Writer;
 use super::{cache, cancel, claim, hold, lookup, overview, pulse, reap, removal, webhooks};
@@ -72,7 +72,7 @@ impl SqliteStore {
     pub(super) fn open_with(
         options: SqliteOptions,
         clock: StoreClock,
-        sync_of: impl FnOnce(&Path) -> Result<Sync, StoreError>,
+        sync_of: impl FnOnce(&Path) -> Result<LogSync, StoreError>,
     ) -> Result<Self, StoreError> {
         let SqliteOptions { path, limits, reserve, ballast, clock: _ } = options;
         let db = open_writer(&path)?;

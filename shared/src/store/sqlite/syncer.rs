@@ -20,14 +20,14 @@ use super::open::beside;
 use crate::store::{StoreError, Wakers};
 
 /// Has the disk take all that was committed. Blocks for as long as it takes.
-pub(super) type Sync = Box<dyn FnMut() -> io::Result<()> + Send>;
+pub(super) type LogSync = Box<dyn FnMut() -> io::Result<()> + Send>;
 
 /// The syncs of a database's write-ahead log. SQLite must have it open, and locks
 /// another file, so that this one may be opened beside it.
 ///
 /// # Errors
 /// When it cannot be opened.
-pub(super) fn log_of(database: &Path) -> Result<Sync, StoreError> {
+pub(super) fn log_of(database: &Path) -> Result<LogSync, StoreError> {
     let log = beside(database, "-wal");
     let file = File::options()
         .write(true)
@@ -45,7 +45,7 @@ pub(super) struct Syncer {
 
 impl Syncer {
     /// Starts the thread.
-    pub(super) fn start(sync: Sync, wakers: Arc<Wakers>) -> Result<Self, StoreError> {
+    pub(super) fn start(sync: LogSync, wakers: Arc<Wakers>) -> Result<Self, StoreError> {
         let (unsynced, waiting) = mpsc::channel();
         let thread = thread::Builder::new()
             .name("sqlite-syncer".to_owned())
@@ -73,7 +73,7 @@ impl Drop for Syncer {
 
 /// Ends when nothing more is handed over, or when the disk fails: what a failed sync
 /// left out, a later one does not bring, and says nothing of it.
-fn run(mut sync: Sync, wakers: &Wakers, waiting: &Receiver<Unsynced>) {
+fn run(mut sync: LogSync, wakers: &Wakers, waiting: &Receiver<Unsynced>) {
     while let Ok(mut unsynced) = waiting.recv() {
         waiting.try_iter().for_each(|more| unsynced.append(more));
         if let Err(error) = sync() {

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use super::batch::{self, Command, Taken};
 use super::disk::Disk;
 use super::step::Step;
-use super::syncer::{Sync, Syncer};
+use super::syncer::{LogSync, Syncer};
 use super::time::StoreClock;
 use crate::store::{StoreError, Wakers};
 
@@ -48,7 +48,7 @@ impl Writer {
         clock: StoreClock,
         wakers: Arc<Wakers>,
         disk: Disk,
-        sync: Sync,
+        sync: LogSync,
     ) -> Result<Self, StoreError> {
         let (commands, waiting) = mpsc::channel();
         let seen = data_version(&db)?;

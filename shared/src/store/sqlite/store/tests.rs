@@ -451,7 +451,7 @@ async fn a_large_job_waits_for_the_disk_once_when_it_is_whole() {
     let folder = tempfile::tempdir().unwrap();
     let syncs = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&syncs);
-    let counting = |_: &Path| -> Result<Sync, StoreError> {
+    let counting = |_: &Path| -> Result<LogSync, StoreError> {
         Ok(Box::new(move || {
             counted.fetch_add(1, Ordering::Relaxed);
             Ok(())
