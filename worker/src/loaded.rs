@@ -79,7 +79,8 @@ impl LoadedModel {
         Ok((model, network))
     }
 
-    /// Loads one of its plan's sessions.
+    /// Loads one of its plan's sessions. It is wanted because images wait, so it
+    /// runs them, and nothing to warm up.
     pub(crate) fn replica(
         &self,
         environment: &Environment,
@@ -87,7 +88,7 @@ impl LoadedModel {
     ) -> Result<Replica, WorkerError> {
         let Self { folder, plan, .. } = self;
         let folder = chosen(ModelFolder::clone(folder), plan)?;
-        Session::load(environment, &folder, plan, &settings.of_part(plan))
+        Session::load_cold(environment, &folder, plan, &settings.of_part(plan))
             .map(Replica::new)
             .map_err(|source| WorkerError::Session { model: folder.name, source })
     }

@@ -1,5 +1,5 @@
 //! The network: an ONNX Runtime session that has been held against its model
-//! folder and has run every batch size once before it is used.
+//! folder and, but for a replica, has run every batch size once before it is used.
 //!
 //! A session belongs to one thread. Batches come in a few fixed sizes only,
 //! because ONNX Runtime pays time and memory for each new shape.
@@ -94,6 +94,20 @@ impl Session {
         plan: &Plan,
         settings: &SessionSettings,
     ) -> Result<Self, SessionError> {
+        Self::load_cold(environment, folder, plan, settings)?.warmed_up()
+    }
+
+    /// Loads a folder's network and runs nothing yet: its first batches take a
+    /// little longer.
+    ///
+    /// # Errors
+    /// When the network cannot be loaded or does not fit the folder.
+    pub(crate) fn load_cold(
+        environment: &Environment,
+        folder: &ModelFolder,
+        plan: &Plan,
+        settings: &SessionSettings,
+    ) -> Result<Self, SessionError> {
         let inner = builder(environment, plan, settings)?.commit_from_file(&folder.network)?;
         let size = [folder.preprocessing.output.height, folder.preprocessing.output.width];
         let labels = folder.taxonomy.labels().len();
@@ -118,7 +132,7 @@ impl Session {
         let mut inner = builder(environment, plan, settings)?.commit_from_memory(graph)?;
         check_input(inner.inputs(), size)?;
         let width = measure(&mut inner, output, size)?;
-        Self::over(inner, output.to_owned(), width, size, settings.max_batch)
+        Self::over(inner, output.to_owned(), width, size, settings.max_batch)?.warmed_up()
     }
 
     fn over(
@@ -132,9 +146,7 @@ impl Session {
             Batches::Any => batch_sizes(max_batch.get()),
             Batches::Single => vec![1],
         };
-        let mut session = Self { inner, output, labels, size, batch_sizes, buffer: Vec::new() };
-        session.warm_up()?;
-        Ok(session)
+        Ok(Self { inner, output, labels, size, batch_sizes, buffer: Vec::new() })
     }
 
     /// Values that come out for each image.
@@ -178,13 +190,14 @@ impl Session {
         Ok(logits.chunks_exact(self.labels).map(<[f32]>::to_vec).collect())
     }
 
-    fn warm_up(&mut self) -> Result<(), SessionError> {
+    /// The same, after a run of every batch size.
+    fn warmed_up(mut self) -> Result<Self, SessionError> {
         let [height, width] = self.size.map(|side| side as usize);
         let black = vec![0.0; 3 * height * width];
         for size in self.batch_sizes.clone() {
             self.run(&vec![black.as_slice(); size])?;
         }
-        Ok(())
+        Ok(self)
     }
 }
 
