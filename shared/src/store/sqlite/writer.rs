@@ -55,7 +55,18 @@ impl Writer {
         let syncer = Syncer::start(sync, Arc::clone(&wakers))?;
         let along = Along::default();
         let waits = Arc::clone(&along);
-        let loop_ = Loop { syncer, db, clock, wakers, disk, waiting, along: waits, seen };
+        let loop_ = Loop {
+            syncer,
+            db,
+            clock,
+            wakers,
+            disk,
+            waiting,
+            along: waits,
+            seen,
+            unsynced: true,
+            look_after: LOOK_SOONEST,
+        };
         let thread = thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || loop_.run())
@@ -153,18 +164,22 @@ struct Loop {
     disk: Disk,
     waiting: Receiver<Command>,
     along: Along,
+    /// The file's version when another connection's commits were last looked for.
     seen: i64,
+    /// Whether anyone may have committed what no sync was asked for yet; at first,
+    /// who was here before.
+    unsynced: bool,
+    look_after: Duration,
 }
 
 impl Loop {
     fn run(mut self) {
-        let mut look_after = LOOK_SOONEST;
         let mut goes_on = true;
         while goes_on {
-            match self.waiting.recv_timeout(look_after) {
+            match self.waiting.recv_timeout(self.look_after) {
                 Ok(first) => goes_on = self.commit(Some(first)),
                 Err(RecvTimeoutError::Timeout) => {
-                    look_after = (look_after * 2).min(LOOK_LATEST);
+                    self.look_after = (self.look_after * 2).min(LOOK_LATEST);
                     goes_on = self.commit(None);
                 }
                 Err(RecvTimeoutError::Disconnected) => {
@@ -172,30 +187,42 @@ impl Loop {
                     goes_on = false;
                 }
             }
-            if self.changed_elsewhere() {
-                look_after = LOOK_SOONEST;
-                self.wakers.any_job_changed();
-                self.wakers.any_work_arrived();
-                self.wakers.deliveries_arrived();
-            }
         }
     }
 
     /// Commits a command with all that wait, and with those that come along;
-    /// without one, the latter alone. `false` when the disk has failed.
-    fn commit(&self, first: Option<Command>) -> bool {
+    /// without one, the latter alone. Wakes whom other processes' commits concern.
+    /// `false` when the disk has failed.
+    fn commit(&mut self, first: Option<Command>) -> bool {
         let mut group: Vec<Command> = first.into_iter().collect();
         group.extend(self.waiting.try_iter().take(GROUP - 1));
         group.append(&mut lock(&self.along));
         if group.is_empty() {
+            self.look();
             return true;
         }
+        let before = self.db.total_changes();
         let committed = batch::commit(&self.db, &self.clock, group);
         if committed.disk_full {
             // Before anyone is answered: who tries again finds room.
             self.disk.relieve(&self.db);
         }
-        committed.tell(&self.wakers).is_none_or(|unsynced| self.syncer.sync(unsynced))
+        self.unsynced |= self.db.total_changes() != before;
+        // The steps may have seen what another process has not synced yet.
+        self.look();
+        let Some(rest) = committed.tell(&self.wakers) else { return true };
+        self.syncer.sync(rest, std::mem::take(&mut self.unsynced))
+    }
+
+    /// Notes and tells what another process has committed since the last look.
+    fn look(&mut self) {
+        if self.changed_elsewhere() {
+            self.unsynced = true;
+            self.look_after = LOOK_SOONEST;
+            self.wakers.any_job_changed();
+            self.wakers.any_work_arrived();
+            self.wakers.deliveries_arrived();
+        }
     }
 
     /// Whether another connection has committed since the last call. Its own

@@ -1,5 +1,7 @@
 use std::io;
+use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::FutureExt as _;
 use tempfile::TempDir;
@@ -10,27 +12,53 @@ use crate::disk::Reserve;
 use crate::domain::{JobId, ModelName};
 use crate::store::sqlite::open::open_writer;
 
+/// How long a disk waits for a word.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// A writer over a file, whose disk takes what was committed when it is told to.
 struct Rig {
     writer: Writer,
     wakers: Arc<Wakers>,
     disk: Sender<io::Result<()>>,
-    _folder: TempDir,
+    syncs: Arc<AtomicUsize>,
+    folder: TempDir,
+}
+
+impl Rig {
+    /// How often the disk has taken what was committed.
+    fn syncs(&self) -> usize {
+        self.syncs.load(Ordering::SeqCst)
+    }
 }
 
 fn rig() -> Rig {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("aisle.db");
+    let path = file(&folder);
     let (disk, told) = mpsc::channel();
     let wakers = Arc::<Wakers>::default();
+    let syncs = Arc::<AtomicUsize>::default();
+    let counted = Arc::clone(&syncs);
     let writer = Writer::start(
         open_writer(&path).unwrap(),
         StoreClock::of_boot(Clock::Store, "boot"),
         Arc::clone(&wakers),
         Disk::of(&path, Reserve::NONE, 0),
-        Box::new(move || told.recv().unwrap()),
+        Box::new(move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+            told.recv_timeout(PATIENCE).unwrap_or_else(|_| Err(io::Error::other("nobody said")))
+        }),
     );
-    Rig { writer: writer.unwrap(), wakers, disk, _folder: folder }
+    Rig { writer: writer.unwrap(), wakers, disk, syncs, folder }
+}
+
+fn file(folder: &TempDir) -> PathBuf {
+    folder.path().join("aisle.db")
+}
+
+/// Leaves something in a database that was not there before.
+fn mark(db: &Connection) -> Result<(), StoreError> {
+    db.execute_batch("CREATE TABLE IF NOT EXISTS marks (mark); INSERT INTO marks VALUES (1)")?;
+    Ok(())
 }
 
 #[tokio::test]
@@ -61,6 +89,43 @@ async fn work_may_begin_before_the_disk_has_it_but_an_end_is_told_only_after() {
     assert!(ended.as_mut().now_or_never().is_none());
     rig.disk.send(Ok(())).unwrap();
     ended.await;
+}
+
+#[tokio::test]
+async fn what_wrote_nothing_waits_for_the_disk_only_where_it_may_have_seen_what_is_not_on_it() {
+    let rig = rig();
+    let look = || rig.writer.write(|_| Ok(()));
+    (0..3).for_each(|_| rig.disk.send(Ok(())).unwrap());
+    look().await.unwrap();
+    assert_eq!(rig.syncs(), 1, "what the process before has left may not be on disk");
+    look().await.unwrap();
+    assert_eq!(rig.syncs(), 1);
+
+    rig.writer.write_unsynced(|step| mark(step.db)).await.unwrap();
+    look().await.unwrap();
+    assert_eq!(rig.syncs(), 2);
+    look().await.unwrap();
+    assert_eq!(rig.syncs(), 2);
+
+    mark(&Connection::open(file(&rig.folder)).unwrap()).unwrap();
+    look().await.unwrap();
+    assert_eq!(rig.syncs(), 3, "another process may not have synced what it wrote");
+    look().await.unwrap();
+    assert_eq!(rig.syncs(), 3);
+}
+
+#[tokio::test]
+async fn what_wrote_nothing_waits_for_the_sync_that_is_under_way() {
+    let rig = rig();
+    let mut first = pin!(rig.writer.write(|step| mark(step.db)));
+    assert!(first.as_mut().now_or_never().is_none());
+    let mut looks = pin!(rig.writer.write(|_| Ok(())));
+    assert!(looks.as_mut().now_or_never().is_none());
+    rig.writer.write_unsynced(|_| Ok(())).await.unwrap();
+    assert!(looks.as_mut().now_or_never().is_none());
+    rig.disk.send(Ok(())).unwrap();
+    looks.await.unwrap();
+    first.await.unwrap();
 }
 
 #[tokio::test]
