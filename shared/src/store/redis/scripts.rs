@@ -7,6 +7,7 @@ use redis::{
 use redis::{aio, cmd};
 
 const PRELUDE: &str = include_str!("scripts/parts/prelude.lua");
+const FIGURE: &str = include_str!("scripts/parts/figure.lua");
 const MEMORY: &str = include_str!("scripts/parts/memory.lua");
 const ANSWERS: &str = include_str!("scripts/parts/answers.lua");
 const GATE: &str = include_str!("scripts/parts/gate.lua");
@@ -53,9 +54,9 @@ macro_rules! scripts {
 }
 
 scripts! {
-    enqueue: "enqueue.lua" LANES GATE INTAKE;
-    open: "open.lua" GATE INTAKE;
-    append: "append.lua" GATE INTAKE;
+    enqueue: "enqueue.lua" LANES GATE FIGURE INTAKE;
+    open: "open.lua" GATE FIGURE INTAKE;
+    append: "append.lua" GATE FIGURE INTAKE;
     seal: "seal.lua" LANES;
     claim: "claim.lua" LANES DELIVERER OUTBOX ENDING HANDING_BACK;
     extend: "extend.lua";
@@ -92,10 +93,10 @@ scripts! {
     purge_keys: "purge_keys.lua" API_KEYS;
     touch_key: "touch_key.lua" API_KEYS;
     take: "take.lua";
-    admits: "admits.lua" MEMORY GATE;
+    admits: "admits.lua" FIGURE MEMORY GATE;
     recall: "recall.lua";
-    remember: "remember.lua" MEMORY ANSWERS;
-    forget_answers: "forget_answers.lua" MEMORY ANSWERS;
+    remember: "remember.lua" FIGURE MEMORY ANSWERS;
+    forget_answers: "forget_answers.lua" FIGURE MEMORY ANSWERS;
     switch: "switch.lua";
     put_endpoint: "put_endpoint.lua" DELIVERY_LANES;
     endpoints: "endpoints.lua" DELIVERY_LANES;

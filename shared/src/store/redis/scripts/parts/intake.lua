@@ -68,8 +68,7 @@ end
 local function put_off()
   local info = redis.pcall('INFO', 'persistence')
   if type(info) ~= 'string' then return 1 end
-  local syncs = string.match(info, '\naof_pending_bio_fsync:(%d+)')
-  return syncs and syncs ~= '0' and 1 or 0
+  return (figure(info, 'aof_pending_bio_fsync') or 0) > 0 and 1 or 0
 end
 
 -- What a script that admits answers: of a job that is there, whether that is

@@ -3,8 +3,7 @@
 local function memory()
   local info = redis.pcall('INFO', 'memory')
   if type(info) ~= 'string' then return 0, 1 end
-  local used = tonumber(string.match(info, '\nused_memory:(%d+)'))
-  local most = tonumber(string.match(info, '\nmaxmemory:(%d+)'))
+  local used, most = figure(info, 'used_memory'), figure(info, 'maxmemory')
   if used and most and most > 0 then return used, most end
   return 0, 1
 end
