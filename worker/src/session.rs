@@ -70,7 +70,7 @@ pub struct Session {
     size: [u32; 2],
     /// Batch sizes, ascending; the first is 1.
     batch_sizes: Vec<usize>,
-    /// The batch's values, kept from run to run.
+    /// The values of a batch of several, kept from run to run.
     buffer: Vec<f32>,
 }
 
@@ -167,13 +167,17 @@ impl Session {
     /// # Errors
     /// When ONNX Runtime fails, or answers with another shape.
     pub fn run(&mut self, images: &[&[f32]]) -> Result<Vec<Vec<f32>>, SessionError> {
-        self.buffer.clear();
-        for image in images {
-            self.buffer.extend_from_slice(image);
-        }
+        let values = match images {
+            [image] => image,
+            _ => {
+                self.buffer.clear();
+                images.iter().for_each(|image| self.buffer.extend_from_slice(image));
+                self.buffer.as_slice()
+            }
+        };
         let [height, width] = self.size.map(|side| side as usize);
         let shape = [images.len(), 3, height, width];
-        let input = TensorRef::from_array_view((shape, self.buffer.as_slice()))?;
+        let input = TensorRef::from_array_view((shape, values))?;
         let outputs = self.inner.run(ort::inputs![input])?;
         let logits = outputs
             .get(&self.output)
