@@ -49,7 +49,9 @@ test: setup-tests check ## Set up, check and run every test
 	@if command -v cargo-deny >/dev/null; then \
 		cargo deny --config .deny.toml --locked check --hide-inclusion-graph bans licenses sources; \
 	fi
-	cargo test --workspace --features aisle-cli/fine-tune --locked --no-fail-fast
+	@# Two for each processor: they wait for servers more than they calculate.
+	RUST_TEST_THREADS="$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))}" \
+		cargo test --workspace --features aisle-cli/fine-tune --locked --no-fail-fast
 
 .PHONY: deny
 deny: ## Licences, advisories, bans and sources of the dependencies
