@@ -3,11 +3,20 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::io::Write as _;
+use std::num::NonZeroUsize;
+use std::sync::LazyLock;
 
 use aisle_tests::chaos::experiments;
 use aisle_tests::chaos::report::Report;
 use aisle_tests::chaos::scene::Scale;
 use aisle_tests::harness::Backend;
+use tokio::sync::Semaphore;
+
+/// One experiment for each processor, however many tests run: they are held to the
+/// time that a recovery takes.
+static PROCESSORS: LazyLock<Semaphore> = LazyLock::new(|| {
+    Semaphore::new(std::thread::available_parallelism().map_or(1, NonZeroUsize::get))
+});
 
 macro_rules! sentences {
     ($($store:ident { $($sentence:ident: $name:literal;)* })*) => {
@@ -60,6 +69,7 @@ sentences! {
 
 async fn holds(name: &str, store: &str) {
     let experiment = experiments::named(name).expect("an experiment of that name");
+    let _processor = PROCESSORS.acquire().await.expect("a semaphore that nobody closes");
     let report = experiment.run(store_of(store), Scale::Short).await;
     if report.skipped.is_some() {
         // Past the test runner, which shows nothing of tests that pass.
