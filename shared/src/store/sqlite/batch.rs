@@ -44,6 +44,9 @@ pub(super) struct Unsynced {
     answers: Vec<Answer>,
     /// Whom the committed steps concern; empty when the commit failed.
     changes: Changes,
+    /// Whether they may rest on what the disk has not, as only the writer knows:
+    /// those that only looked need no sync but what is under way for what they saw.
+    pub(super) written: bool,
 }
 
 impl Committed {
@@ -69,6 +72,7 @@ impl Unsynced {
     pub(super) fn append(&mut self, mut other: Self) {
         self.answers.append(&mut other.answers);
         self.changes.append(other.changes);
+        self.written |= other.written;
     }
 
     /// Wakes all concerned and answers every caller.

@@ -36,14 +36,10 @@ pub(super) fn log_of(database: &Path) -> Result<LogSync, StoreError> {
     Ok(Box::new(move || file.sync_data()))
 }
 
-/// Steps, and whether a sync is needed before they are told: those that only looked
-/// need none but what is under way for what they saw.
-type HandedOver = (Unsynced, bool);
-
 /// The handle of the thread. Dropping it ends the thread, after all is on disk that
 /// was handed over.
 pub(super) struct Syncer {
-    unsynced: Option<Sender<HandedOver>>,
+    unsynced: Option<Sender<Unsynced>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -58,11 +54,11 @@ impl Syncer {
         Ok(Self { unsynced: Some(unsynced), thread: Some(thread) })
     }
 
-    /// Has committed steps told, after all that was handed over before them and,
-    /// where anything was `written` since, after a sync. `false` when the disk has
-    /// failed, and nothing is told any more.
-    pub(super) fn sync(&self, unsynced: Unsynced, written: bool) -> bool {
-        self.unsynced.as_ref().is_some_and(|syncer| syncer.send((unsynced, written)).is_ok())
+    /// Has committed steps synced where anything was written, and then told, after
+    /// all that was handed over before them. `false` when the disk has failed, and
+    /// nothing is told any more.
+    pub(super) fn sync(&self, unsynced: Unsynced) -> bool {
+        self.unsynced.as_ref().is_some_and(|syncer| syncer.send(unsynced).is_ok())
     }
 }
 
@@ -78,13 +74,12 @@ impl Drop for Syncer {
 
 /// Ends when nothing more is handed over, or when the disk fails: what a failed sync
 /// left out, a later one does not bring, and says nothing of it.
-fn run(mut sync: LogSync, wakers: &Wakers, waiting: &Receiver<HandedOver>) {
-    while let Ok((mut unsynced, mut written)) = waiting.recv() {
-        for (more, wrote) in waiting.try_iter() {
-            unsynced.append(more);
-            written |= wrote;
-        }
-        if written && let Err(error) = sync() {
+fn run(mut sync: LogSync, wakers: &Wakers, waiting: &Receiver<Unsynced>) {
+    while let Ok(mut unsynced) = waiting.recv() {
+        waiting.try_iter().for_each(|more| unsynced.append(more));
+        if unsynced.written
+            && let Err(error) = sync()
+        {
             tracing::error!(
                 %error, "the disk of the database has failed: nothing is taken in or recorded \
                  before a restart"

@@ -210,27 +210,25 @@ impl Loop {
         self.unsynced |= self.db.total_changes() != before;
         // The steps may have seen what another process has not synced yet.
         self.look();
-        let Some(rest) = committed.tell(&self.wakers) else { return true };
-        self.syncer.sync(rest, std::mem::take(&mut self.unsynced))
+        let Some(mut rest) = committed.tell(&self.wakers) else { return true };
+        rest.written = std::mem::take(&mut self.unsynced);
+        self.syncer.sync(rest)
     }
 
-    /// Notes and tells what another process has committed since the last look.
+    /// Notes and tells what another connection has committed since the last look.
+    /// Its own commits do not count, which is why the writer itself looks.
     fn look(&mut self) {
-        if self.changed_elsewhere() {
-            self.unsynced = true;
+        // A file that cannot be read now fails the next command, with a caller to
+        // tell; until then it may hold anything.
+        let version = data_version(&self.db).ok();
+        self.unsynced |= version != Some(self.seen);
+        if let Some(version) = version.filter(|version| *version != self.seen) {
+            self.seen = version;
             self.look_after = LOOK_SOONEST;
             self.wakers.any_job_changed();
             self.wakers.any_work_arrived();
             self.wakers.deliveries_arrived();
         }
-    }
-
-    /// Whether another connection has committed since the last call. Its own
-    /// commits do not count, which is why the writer itself asks.
-    fn changed_elsewhere(&mut self) -> bool {
-        // A file that cannot be read now fails the next command, with a caller to tell.
-        let version = data_version(&self.db).unwrap_or(self.seen);
-        std::mem::replace(&mut self.seen, version) != version
     }
 }
 

@@ -4,4 +4,3 @@ local function figure(info, name)
   local _, last = string.find(info, '\n'..name..':', 1, true)
   return last and tonumber(string.match(info, '^%d+', last + 1))
 end
-
